@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ostore.h - client library of the ostore shared-memory object store
+ *
+ * A process stores bytes once; every other process on the node maps the same
+ * pages, read-only by kernel seal (memfd_create(2), F_SEAL_WRITE).
+ *
+ * Return values: functions that return int give 0 (or a count where they say
+ * so) on success and a negative errno on failure; ostore_strerror() then gives
+ * the sentence: object, cause, what to do.  The errnos with a meaning of their
+ * own are the OSTORE_E* macros below.
+ *
+ * Threads: every function may be called from any thread at any time, with two
+ * exceptions: ostore_close() must be the last call on a connection, and one
+ * handle must not be released by two threads at once.  The library installs no
+ * signal handler and starts no thread unless the broker needs its service
+ * thread (see ostore_options.no_service_thread).
+ *
+ * Fork: after fork(2) the child may use its parent's connections and handles;
+ * the references behind them are its own from the moment of the fork.  Drafts
+ * (unsealed objects) stay the parent's alone.
+ *
+ * Times are nanoseconds, sizes bytes.  A timeout of OSTORE_FOREVER waits
+ * without end, 0 does not wait.
+ */
+#ifndef OSTORE_H
+#define OSTORE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OSTORE_FOREVER      INT64_MAX
+#define OSTORE_METADATA_MAX 65536 /* bytes of metadata an object may carry */
+#define OSTORE_NAME_MAX     255   /* bytes of a name, without its NUL */
+#define OSTORE_DATA_ALIGN   64    /* every ostore_data() pointer is aligned to this at least */
+
+/* Errors with a meaning of their own (returned negated). */
+#define OSTORE_ENOTFOUND    ENOENT       /* no such object or name, or it is gone */
+#define OSTORE_EEXISTS      EEXIST       /* the id is taken */
+#define OSTORE_EFULL        ENOBUFS      /* the store is full and nothing can be evicted */
+#define OSTORE_EQUOTA       EDQUOT       /* the uid's quota is used up */
+#define OSTORE_ELOST        ENODATA      /* the object's bytes are corrupted or its node is gone */
+#define OSTORE_ETIMEOUT     ETIMEDOUT    /* the deadline passed */
+#define OSTORE_EDISK        ENOSPC       /* the spill directories are full */
+#define OSTORE_EPERMISSION  EACCES       /* the object's owner does not allow it */
+#define OSTORE_EUNAVAILABLE ECONNREFUSED /* no broker, or it went away */
+#define OSTORE_EBUSY        EBUSY        /* somebody still maps the object writable */
+#define OSTORE_EPROTOCOL    EPROTO       /* library and broker do not understand each other */
+
+struct ostore;        /* a connection to a broker */
+struct ostore_object; /* a handle: a reference, and the mapping if there is one */
+
+/* The 128-bit name of an object.  All zero is not a valid id. */
+typedef struct ostore_id {
+	uint8_t bytes[16];
+} ostore_id;
+
+/* The claim to an object that travels in a pickle (see ostore_export). */
+typedef struct ostore_token {
+	uint8_t bytes[16];
+} ostore_token;
+
+enum ostore_state {
+	OSTORE_CREATED = 1,  /* being written, seen by its creator alone */
+	OSTORE_RESIDENT = 2, /* sealed, in memory */
+	OSTORE_SPILLED = 3,  /* sealed, on disk */
+	OSTORE_PAGING = 4,   /* sealed, on its way back to memory */
+};
+
+/* ---- connection ---- */
+
+struct ostore_options {
+	size_t size;             /* sizeof(struct ostore_options): room for later fields */
+	bool no_service_thread;  /* decline the service thread; then objects are not evicted in use */
+	int64_t connect_timeout; /* ns to wait for the broker's hello; 0 means 10 s */
+};
+
+/* ostore_connect() - connect to a broker
+ * @connp:   out: the connection, to be ended with ostore_close()
+ * @address: socket path, or NULL to look where ostore(7), "Finding a broker", says
+ * @options: NULL for the defaults
+ * Return: 0, -ECONNREFUSED (no broker; the text says where it looked), -EPROTO,
+ * -EACCES, -EDQUOT (too many connections), -ETIMEDOUT, -ENOMEM, -EINVAL.
+ * After a failure ostore_strerror(NULL) gives the calling thread's sentence. */
+int ostore_connect(struct ostore **connp, const char *address, const struct ostore_options *options);
+
+/* End a connection and return all that it holds.  Handles of it stay valid for
+ * reading what they map until they are released. */
+void ostore_close(struct ostore *conn);
+
+/* The sentence for the last failure of the calling thread, never NULL.  Valid
+ * until the thread's next call into the library.  conn is only a hint. */
+const char *ostore_strerror(const struct ostore *conn);
+
+/* The socket path this connection uses. */
+const char *ostore_address(const struct ostore *conn);
+
+/* ---- ids ---- */
+
+int ostore_id_random(ostore_id *id);                   /* 0 or negative errno of getrandom(2) */
+int ostore_id_parse(ostore_id *id, const char *hex);   /* 32 hex digits; else -EINVAL */
+char *ostore_id_format(const ostore_id *id, char hex[33]);
+
+/* ---- creating ---- */
+
+struct ostore_put_options {
+	size_t size;           /* sizeof(struct ostore_put_options) */
+	const ostore_id *id;   /* NULL: random */
+	const char *name;      /* NULL, or hold the object under this name too (a name that is taken moves) */
+	const void *metadata;  /* copied; at most OSTORE_METADATA_MAX bytes */
+	size_t metadata_size;
+	mode_t mode;           /* permission bits; 0 means 0600 */
+	bool hold;             /* hold it without a name, until ostore_delete() */
+	int64_t timeout;       /* how long to wait for room; 0 means the broker's queue_deadline */
+};
+
+/* ostore_create() - begin an object that the caller writes in place
+ * The draft's bytes start as zeros.  Return: 0, -EEXIST, -ENOBUFS, -EDQUOT,
+ * -EMSGSIZE (metadata too long), -EFBIG (more than the store can ever hold),
+ * -ETIMEDOUT, -EINVAL, -ECONNREFUSED, -ENOMEM. */
+int ostore_create(struct ostore *conn, uint64_t size, const struct ostore_put_options *options,
+	struct ostore_object **draftp);
+
+/* The writable bytes of a draft (NULL for a draft of 0 bytes or a sealed object). */
+void *ostore_buffer(struct ostore_object *draft);
+
+/* ostore_seal() - publish a draft; on success the handle is a reference
+ * @keep_view: leave a private (copy-on-write) mapping at ostore_buffer()'s
+ *   address until the handle is released, so that old pointers stay valid;
+ *   false unmaps it.
+ * Return: 0, -EBUSY (somebody else still maps it writable), -EINVAL (sealed
+ * already), -ENOENT (aborted), -ECONNREFUSED. */
+int ostore_seal(struct ostore_object *draft, bool keep_view);
+
+/* Give up a draft and free the handle.  NULL is allowed. */
+int ostore_abort(struct ostore_object *draft);
+
+/* ostore_put() - copy bytes into a new sealed object
+ * @objectp: out: a reference; NULL if the caller wants none (then pass a name or hold)
+ * Return: as ostore_create(). */
+int ostore_put(struct ostore *conn, const void *data, uint64_t size,
+	const struct ostore_put_options *options, struct ostore_object **objectp);
+
+/* ostore_put_fd() - offer a memfd that the caller made and sealed
+ * @fd: a memfd with F_SEAL_WRITE|F_SEAL_GROW|F_SEAL_SHRINK|F_SEAL_SEAL; stays the caller's
+ * Return: as ostore_create(), and -EBADF/-EINVAL (no memfd), -EPERM (seals are missing). */
+int ostore_put_fd(struct ostore *conn, int fd, const struct ostore_put_options *options,
+	struct ostore_object **objectp);
+
+/* ---- reading ---- */
+
+enum ostore_get_flags {
+	OSTORE_GET_REF = 1, /* take references only; ostore_map() maps later */
+	OSTORE_GET_MAP = 2, /* map even small objects, which otherwise arrive as a copy */
+};
+
+/* ostore_get() - references to, and mappings of, n objects
+ * @objects: out: n handles, all or none
+ * Waits until every object is sealed.  An id never seen is waited for too.
+ * What the process already has mapped asks nobody.
+ * Return: 0, -ENOENT (known to be gone, or timeout 0 and not there),
+ * -ETIMEDOUT, -ENODATA (lost), -EINTR (a signal came), -EINVAL, -ECONNREFUSED, -ENOMEM. */
+int ostore_get(struct ostore *conn, const ostore_id *ids, size_t n, int64_t timeout,
+	unsigned int flags, struct ostore_object **objects);
+
+/* Map a handle that is a bare reference.  0, or as ostore_get(). */
+int ostore_map(struct ostore_object *object);
+
+const void *ostore_data(const struct ostore_object *object);   /* NULL if not mapped or 0 bytes */
+uint64_t ostore_size(const struct ostore_object *object);
+const ostore_id *ostore_object_id(const struct ostore_object *object);
+uid_t ostore_owner(const struct ostore_object *object);
+/* Metadata, valid as long as the handle; *sizep may be NULL. */
+const void *ostore_metadata(struct ostore_object *object, size_t *sizep);
+/* Is ostore_data() the address that every process sees (true), or a copy or fallback (false)? */
+bool ostore_is_shared_address(const struct ostore_object *object);
+
+/* A second handle to the same object (bare reference or mapped, like the first). */
+int ostore_dup(struct ostore_object *object, struct ostore_object **objectp);
+
+/* Drop a handle: the mapping when no other handle of the process needs it, and
+ * the reference.  A draft is aborted.  NULL is allowed. */
+void ostore_release(struct ostore_object *object);
+
+/* ostore_wait() - wait until at least num of n objects are sealed
+ * @ready: out: n flags.  Takes no references.
+ * Return: how many are ready (may be fewer than num when the timeout passed), or negative errno. */
+int ostore_wait(struct ostore *conn, const ostore_id *ids, size_t n, size_t num, int64_t timeout,
+	bool *ready);
+
+/* ---- references that travel ---- */
+
+/* ostore_export() - take a lease on an object for a reference that travels as bytes
+ * The lease is charged to the uid and ends transit_lease seconds after it was
+ * taken or last imported.  Return: 0, -ENOENT, -EDQUOT, -ECONNREFUSED. */
+int ostore_export(struct ostore_object *object, ostore_token *token);
+
+/* A reference from an exported one.  -ENOENT when the lease ran out and nothing
+ * else kept the object. */
+int ostore_import(struct ostore *conn, const ostore_id *id, const ostore_token *token,
+	struct ostore_object **objectp);
+
+/* ---- names, deletion ---- */
+
+/* Names are per uid and survive their creator and the broker's worker. */
+int ostore_hold(struct ostore *conn, const char *name, const ostore_id *id);
+int ostore_unhold(struct ostore *conn, const char *name);
+int ostore_lookup(struct ostore *conn, const char *name, struct ostore_object **objectp);
+
+/* ostore_delete() - remove objects: ids and names are gone at once, memory when
+ * the last mapping is.  Needs ownership or write permission.
+ * @errors: NULL, or out: n negative errnos or 0.
+ * Return: 0 when all were deleted, else the first error. */
+int ostore_delete(struct ostore *conn, const ostore_id *ids, size_t n, int *errors);
+
+/* ---- looking ---- */
+
+struct ostore_info {
+	ostore_id id;
+	uint64_t size, metadata_size;
+	enum ostore_state state;
+	uint32_t refs; /* references: connections', names', leases' */
+	uint32_t pins; /* mappings: processes that map it */
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	int64_t created_ns, last_access_ns; /* CLOCK_REALTIME */
+	uint64_t accesses;
+	const char *const *names; /* NULL-terminated */
+	const void *metadata;
+};
+
+enum ostore_holder_kind {
+	OSTORE_HOLDER_CONNECTION = 1,
+	OSTORE_HOLDER_NAME = 2,
+	OSTORE_HOLDER_LEASE = 3,
+};
+
+struct ostore_holder {
+	enum ostore_holder_kind kind;
+	pid_t pid; /* connection */
+	uid_t uid;
+	uint32_t refs, pins;
+	const char *comm;   /* connection */
+	const char *name;   /* name */
+	int64_t expires_ns; /* lease, CLOCK_REALTIME */
+};
+
+struct ostore_stat {
+	struct ostore_info info;
+	uint64_t address;        /* arena address, 0 if it has none */
+	uint64_t charged_bytes;  /* what it counts against capacity */
+	uint64_t resident_bytes; /* pages in memory now */
+	bool deleted;            /* gone by name, kept by mappings */
+	const struct ostore_holder *holders;
+	size_t n_holders;
+};
+
+struct ostore_feature {
+	const char *name;
+	bool on;
+	const char *reason; /* why it is off, "" when on */
+};
+
+struct ostore_counter {
+	const char *name;
+	uint64_t value;
+};
+
+struct ostore_stats {
+	uint64_t capacity_bytes, resident_bytes, pinned_bytes, spilled_bytes;
+	uint64_t objects_created, objects_resident, objects_spilled, objects_paging;
+	uint64_t clients, queue_length;
+	uint64_t descriptors, max_descriptors;
+	uint64_t pool_bytes;
+	uint64_t spill_bytes_per_s, restore_bytes_per_s;
+	bool thrashing;
+	uint64_t generation; /* worker incarnation, from 1 */
+	pid_t supervisor_pid, worker_pid;
+	const char *version;
+	const struct ostore_counter *counters;
+	size_t n_counters;
+	const struct ostore_feature *features;
+	size_t n_features;
+};
+
+struct ostore_setting {
+	const char *key, *value, *origin; /* origin: "default", "FILE:LINE", "command line", ... */
+};
+
+/* Everything the caller may read, ordered by creation.  Freed with ostore_list_free(). */
+int ostore_list(struct ostore *conn, struct ostore_info **infosp, size_t *np);
+void ostore_list_free(struct ostore_info *infos);
+int ostore_stat(struct ostore *conn, const ostore_id *id, struct ostore_stat **statp);
+void ostore_stat_free(struct ostore_stat *stat);
+int ostore_stats(struct ostore *conn, struct ostore_stats **statsp);
+void ostore_stats_free(struct ostore_stats *stats);
+int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t *np);
+void ostore_config_free(struct ostore_setting *settings);
+
+/* "created", "resident", "spilled", "paging". */
+const char *ostore_state_name(enum ostore_state state);
+const char *ostore_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/core.h - the store as a pure state machine
+ *
+ * Events go in (the functions core_*), effects come out (core_next_effect).
+ * The core makes no system call, reads no clock, draws no random number and
+ * starts no thread; it may allocate.  All on one thread (*main*).
+ *
+ * Its lasting state is tables of records in memory that it is given
+ * (core/tables.h).  Every event is one transaction on them: the records that it
+ * changes are written to a redo journal in the same memory, the journal is
+ * marked valid, the records are written in place, the journal is cleared; only
+ * then can the event's effects be taken.  So a worker killed at any instruction
+ * leaves tables that are before the event or after it, and no reply was sent
+ * that the tables do not know of.  What is derived (indices, queues, charges,
+ * LRU order) lives on the heap and is rebuilt by core_open().
+ *
+ * What is NOT in the tables, because the client says it again after WIRE_RESUME:
+ * waiting requests, makes / seals / adoptions in flight.
+ *
+ * RULES (the simulation's model checks each)
+ *  R1  An object is CREATED (its creator's draft), then RESIDENT (sealed).  Only
+ *      RESIDENT objects are seen by anybody but their creator.
+ *  R2  resident + created + being freed + pool + metadata bytes <= capacity, and
+ *      descriptors <= max_fds, always.  Charge of an object: see core_charge().
+ *      A memfd being made is charged from the moment of the MAKE effect; one
+ *      being closed until core_closed().
+ *  R3  A holding (connection, object) has refs and pins.  PUT, SEAL, CREATE
+ *      (its draft), GET, LOOKUP and LOAD add a reference; GET that is answered
+ *      with a descriptor adds a pin too.  RELEASE subtracts; to subtract more
+ *      than is held is answered by nothing, is counted (counter
+ *      "bad_releases") and subtracts what is there.
+ *  R4  An object with no reference (connection, name, lease) and no pin may be
+ *      evicted (dropped), and is, oldest by policy first, when a create needs
+ *      room.  Nothing else is ever dropped, except drafts of dead clients and
+ *      aborted ones (at once) and deleted objects.  A draft is never a victim.
+ *  R5  DELETE: the id, names and leases are gone at once (get: -ENOENT); the
+ *      memory goes when the last pin does.  Needs owner uid, uid 0, or write
+ *      permission.  The id may be created again right away.
+ *  R6  A connection that ends gives back its holdings, drafts, waiting requests.
+ *      Names and leases stay.
+ *  R7  GET waits until all its ids are sealed and readable, in order of arrival
+ *      at each id, or its deadline passes (-ETIMEDOUT; with timeout 0: -ENOENT).
+ *      An id known to be gone (the last CORE_GONE_MAX) answers -ENOENT at once.
+ *      All or nothing: a GET that fails adds no reference.  An object that is
+ *      granted part of a waiting GET is not reserved while it waits.
+ *  R8  What a uid may not read does not exist for it: GET, WAIT, STAT, LIST,
+ *      DELETE, LEASE, HOLD answer as for an id never seen.  uid 0 and the owner
+ *      uid always may; else mode bits by gid and groups, then others (a
+ *      permission class as in the file system: owner, group, other).
+ *  R9  A CREATE/PUT that finds no room waits in the fair queue: first come
+ *      first served within a uid, round robin between uids; one that fits now
+ *      may pass larger ones, each of which is passed at most CORE_PASS_MAX
+ *      times.  Larger than capacity (or the uid's quota): -EFBIG (-EDQUOT) at
+ *      once.  At its deadline (its own timeout or queue_deadline): -ENOBUFS,
+ *      with a sentence that names the largest holders and what to do.
+ *  R10 A slot address belongs to one object until the object is gone; sizes up
+ *      to 1 TiB have one.  See core/arena.h.
+ *  R11 Retries (WIRE_FLAG_RETRY) of what was done before the worker died answer
+ *      as the first time would have, and change nothing twice.
+ *  R12 After WIRE_RESUME a connection's holdings are cut to what WIRE_RECONCILE
+ *      lists (never raised); drafts count as refs 1.  Requests before it are dropped.
+ *  R13 (the broker's) At most WIRE_FDS_UNACKED descriptors are on their way to a
+ *      connection; packets that carry more wait for acknowledgements.
+ *  R14 Per connection at most CORE_PENDING_MAX requests wait; one more: -EBUSY.
+ *      Per uid at most config.max_connections_per_uid connections.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/id.h"
+#include "wire/message.h"
+
+#define CORE_GONE_MAX    65536
+#define CORE_PASS_MAX    64   /* times that a waiting create may be passed by smaller ones */
+#define CORE_PENDING_MAX 1024 /* waiting requests of one connection */
+#define CORE_NO_CONN     UINT32_MAX
+
+struct core;
+
+struct core_quota {
+	uid_t uid; /* (uid_t)-1: everybody else */
+	uint64_t bytes;
+};
+
+struct core_config {
+	uint64_t capacity;         /* bytes */
+	uint32_t max_fds;          /* descriptors that objects, connections and pool may use */
+	uint32_t max_objects;      /* size of the object table (first start only) */
+	uint32_t max_connections;
+	uint32_t max_connections_per_uid;
+	uint32_t inline_max;       /* objects up to this size are answered inline; <= WIRE_INLINE_MAX */
+	bool huge_pages;           /* objects of 2 MiB and more are charged in whole 2 MiB pages */
+	int64_t queue_deadline_ns;
+	int64_t transit_lease_ns;
+	uint64_t pool_max;         /* bytes the pool may hold; 0: no pool */
+	const char *policy;        /* eviction policy by name; NULL: the default */
+	const struct core_quota *quotas;
+	size_t n_quotas;
+	uint64_t arena_base;       /* first start only */
+	uint8_t hash_key[16];      /* first start only */
+};
+
+/* ---- life ---- */
+
+/* Bytes of memory that core_open() needs for this configuration (sparse: only
+ * what is used is touched). */
+size_t core_memory_size(const struct core_config *config);
+
+/* core_open() - a core on this memory: empty if the memory is zeros, else the
+ *   one that the dead worker left (its journal is replayed or thrown away)
+ * @now, @realtime: CLOCK_MONOTONIC and CLOCK_REALTIME, ns
+ * Return: 0, -ENOMEM, -EUCLEAN (the memory holds something else), -EINVAL (unknown policy). */
+int core_open(struct core **corep, const struct core_config *config, void *memory, size_t size,
+	int64_t now, int64_t realtime);
+struct core *core_close(struct core *core); /* frees the heap part only; returns NULL */
+
+/* ---- after core_open() on used memory: the heir's questions ---- */
+
+enum core_fd_kind { CORE_FD_DRAFT = 1, CORE_FD_OBJECT, CORE_FD_POOL, CORE_FD_CALL, CORE_FD_SERVICE, CORE_FD_PIDFD };
+struct core_fd {
+	enum core_fd_kind kind;
+	int fd;
+	uint64_t inode;  /* DRAFT, OBJECT, POOL */
+	uint64_t size;
+	uint32_t owner;  /* object or connection index */
+};
+/* Every descriptor that the tables name.  Iterate from *cursor = 0 until false. */
+bool core_next_fd(const struct core *core, uint64_t *cursor, struct core_fd *fd);
+/* The descriptor behind a table entry is not what the table says: the object is
+ * lost (-ENODATA for whoever asks), the connection ended, the pool entry forgotten. */
+void core_fd_lost(struct core *core, int64_t now, const struct core_fd *fd);
+/* Credentials are those at connect; the broker reads them from the socket again. */
+struct core_peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* copied */
+	size_t n_groups;
+	char comm[16];
+	int call_fd, service_fd, pid_fd; /* -1: none */
+};
+int core_restore_peer(struct core *core, uint32_t conn, const struct core_peer *peer);
+/* All is restored: the generation rises and every connection gets WIRE_RESUME. */
+void core_resume(struct core *core, int64_t now, int64_t realtime);
+uint64_t core_generation(const struct core *core);
+
+/* ---- events ---- */
+
+/* A client said WIRE_HELLO (versions checked by the caller).  The reply to the hello is an effect.
+ * Return: 0, -EDQUOT (connections of this uid), -EMFILE (connections or descriptors at all). */
+int core_connect(struct core *core, int64_t now, const struct core_peer *peer,
+	const struct wire_request *hello, uint32_t *connp);
+/* The connection is over (hangup, pidfd, or after DISCONNECT: the broker always calls this once,
+ * before it closes the connection's descriptors). */
+void core_disconnect(struct core *core, int64_t now, uint32_t conn);
+/* WIRE_HELLO_CHILD on a WIRE_FORK socket: from now on the holder is this process. */
+void core_identify(struct core *core, int64_t now, uint32_t conn, pid_t pid, int pid_fd,
+	const char comm[16]);
+
+/* core_request() - one decoded request
+ * @fd: PUT_FD: the offered memfd; FORK: the child's socket; else -1.  Owned by the core from here:
+ *   it ends in the tables or in an effect CLOSE_STRANGER.
+ * @child: FORK only: the new connection's index, or CORE_NO_CONN
+ * Borrowed pointers in the request must stay valid until all effects are taken. */
+void core_request(struct core *core, int64_t now, uint32_t conn, const struct wire_request *request,
+	int fd, uint32_t *child);
+
+/* Answers to effects.  ticket as in the effect; result 0 or negative errno. */
+void core_made(struct core *core, int64_t now, uint32_t ticket, int result, int fd, uint64_t inode);
+void core_adopted(struct core *core, int64_t now, uint32_t ticket, int result, uint64_t inode,
+	uint64_t size);
+void core_sealed(struct core *core, int64_t now, uint32_t ticket, int result);
+void core_closed(struct core *core, int64_t now, uint32_t ticket);
+/* A pool memfd of this many populated bytes is there (result 0), or could not be made. */
+void core_pool_filled(struct core *core, int64_t now, uint32_t ticket, int result, int fd,
+	uint64_t inode, uint64_t bytes);
+
+/* Time passes: deadlines, leases, pool.  Call at core_deadline(). */
+void core_tick(struct core *core, int64_t now, int64_t realtime);
+/* When core_tick() is next due; INT64_MAX: never. */
+int64_t core_deadline(const struct core *core);
+/* New capacity or descriptor limit; smaller than what is used: evicts what can be, then waits. */
+void core_resize(struct core *core, int64_t now, uint64_t capacity, uint32_t max_fds);
+
+/* ---- effects ---- */
+
+enum core_effect_type {
+	CORE_REPLY = 1,    /* conn, reply, fds: send; on failure the broker ends the connection */
+	CORE_MAKE,         /* ticket, size, fd = pool memfd to use or -1 (trim or grow it to size);
+	                      data != NULL or seal: write data_size bytes and hard-seal -> core_made() */
+	CORE_ADOPT,        /* ticket, fd: check that it is a hard-sealed memfd -> core_adopted() */
+	CORE_SEAL,         /* ticket, fd: hard-seal (if it is not yet) -> core_sealed() */
+	CORE_CLOSE,        /* ticket, fd, size: close our memfd, off the loop if big -> core_closed() */
+	CORE_CLOSE_STRANGER, /* fd: a descriptor a client sent and we do not keep: close it in a
+	                      disposable process, no answer */
+	CORE_DISCONNECT,   /* conn: protocol violation; send nothing more, call core_disconnect().
+	                      text: why, for the log */
+	CORE_POOL_FILL,    /* ticket, size: make and populate a pool memfd, in the background
+	                      -> core_pool_filled() */
+};
+
+struct core_effect {
+	enum core_effect_type type;
+	uint32_t conn;
+	uint32_t ticket;
+	int fd;
+	uint64_t size;
+	bool seal;
+	const void *data;
+	size_t data_size;
+	/* REPLY: reply.items[i] with WIRE_ITEM_FD take fds[] in order.  An item with
+	 * WIRE_ITEM_INLINE has data == NULL and data_size set: the broker reads
+	 * data_size bytes from inline_fds[i].  Names, metadata: borrowed until the
+	 * next event. */
+	struct wire_reply reply;
+	const int *fds;
+	uint32_t n_fds;
+	const int *inline_fds; /* n_items entries, -1 where not inline; NULL if none is */
+	const char *text;
+};
+
+/* The next effect of the events so far, oldest first.  Everything it points to
+ * lives until the next event (not until the next effect).  Return: false when there is none. */
+bool core_next_effect(struct core *core, struct core_effect *effect);
+
+/* ---- for tests and STATUS ---- */
+
+/* Bytes that an object of this size is charged (without metadata). */
+uint64_t core_charge(const struct core *core, uint64_t size);
+
+struct core_totals {
+	uint64_t charged_bytes, pinned_bytes, pool_bytes, metadata_bytes, freeing_bytes;
+	uint32_t fds, created, resident, connections, names, leases, queued, waiting;
+};
+void core_totals(const struct core *core, struct core_totals *totals);
+/* Check every invariant between tables and derived state; aborts with a line on stderr. */
+void core_check(const struct core *core);
+
+#endif

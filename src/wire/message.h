@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * wire/message.h - what clients and the broker say to each other
+ *
+ * Transport: AF_UNIX SOCK_SEQPACKET, one message a packet, both ends on one
+ * machine, so numbers are in host byte order.  This layer is pure: bytes in,
+ * messages out; descriptors travel beside the packet and are only counted here.
+ *
+ * A packet (all sizes multiples of 8, every struct 8-aligned):
+ *
+ *   header   { u16 type; u16 flags; u32 length; u64 serial; u32 fixed_size;
+ *              u32 n_items; u32 n_fds; u32 acked_fds }            32 bytes
+ *   fixed    fixed_size bytes: the message's own numbers, then its blobs
+ *   items    n_items times { u32 size; u32 fixed_size; numbers; blobs }
+ *
+ * A reader takes the fields that it knows, zeros those that a shorter sender
+ * did not send, and skips those that it does not know.  So a field may be
+ * appended to any fixed part without a new version; a new meaning of an old
+ * field needs one.  Strings are carried with their NUL, and checked to have
+ * exactly one, at the end.
+ *
+ * Two sockets a client.  The *call* socket carries requests (serial chosen by
+ * the client, rising, never 0) and their replies in any order.  The *service*
+ * socket, handed over in the hello's reply, carries what the broker asks of the
+ * client's service thread.
+ *
+ * When the worker died and its heir took over, the heir sends WIRE_RESUME on
+ * both sockets of every connection.  From then on it drops every request of
+ * that connection until WIRE_RECONCILE arrives, in which the client lists what
+ * it holds, outstanding requests left out; then the client sends its
+ * outstanding requests again, with WIRE_FLAG_RETRY.  So every request is
+ * carried out exactly once, though nobody logs requests.
+ */
+#ifndef WIRE_MESSAGE_H
+#define WIRE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/id.h"
+
+#define WIRE_VERSION_MIN 1
+#define WIRE_VERSION_MAX 1
+
+#define WIRE_PACKET_MAX    (128 * 1024 + 4096) /* default SO_SNDBUF allows about 208 KiB */
+#define WIRE_FDS_PER_PACKET 16
+#define WIRE_FDS_UNACKED    64  /* descriptors in flight are a shared kernel budget */
+#define WIRE_ITEMS_MAX      4096
+#define WIRE_METADATA_MAX   65536
+#define WIRE_NAME_MAX       255
+#define WIRE_INLINE_MAX     65536 /* upper bound of the configured inline_max */
+
+enum wire_type {
+	/* requests, client to broker, on the call socket */
+	WIRE_HELLO = 1,   /* first packet of a connection: versions, flags */
+	WIRE_CREATE,      /* one item: id size mode flags metadata; timeout; -> item: fd */
+	WIRE_SEAL,        /* items: id */
+	WIRE_ABORT,       /* items: id */
+	WIRE_PUT,         /* items: id mode flags metadata data; timeout */
+	WIRE_PUT_FD,      /* one item: id size mode flags metadata; 1 fd; timeout */
+	WIRE_GET,         /* items: id; flags; timeout -> items: size address metadata, fd or data */
+	WIRE_RELEASE,     /* items: id refs pins; no reply */
+	WIRE_DELETE,      /* items: id */
+	WIRE_HOLD,        /* one item: id; name */
+	WIRE_UNHOLD,      /* name */
+	WIRE_LOOKUP,      /* name -> item: id, and a reference */
+	WIRE_LEASE,       /* one item: id; token */
+	WIRE_LOAD,        /* one item: id; token -> a reference */
+	WIRE_FORK,        /* 1 fd: the child's end is the client's; no reply */
+	WIRE_RECONCILE,   /* items: id refs pins; generation; MORE on all but the last; no reply */
+	WIRE_ACK,         /* nothing but the header's acked_fds; no reply */
+	WIRE_CANCEL,      /* cursor: the serial given up; no reply to this, -ECANCELED to that */
+	WIRE_WAIT,        /* items: id; limit: how many; timeout -> items: id, status 0 or -EAGAIN */
+	WIRE_LIST,        /* cursor limit -> items; cursor of the next page, 0 at the end */
+	WIRE_STAT,        /* one item: id -> item; holders */
+	WIRE_STATUS,      /* -> fields */
+	WIRE_CONFIG,      /* -> fields */
+	WIRE_REQUEST_LAST = WIRE_CONFIG,
+
+	/* broker to client */
+	WIRE_RESUME = 0x100, /* generation; call and service socket; serial 0 */
+	WIRE_REPLY = 0x8000, /* or'ed to the request's type */
+};
+
+enum wire_flags { /* of the header */
+	WIRE_FLAG_RETRY = 1, /* sent again after WIRE_RESUME: answer as the first time */
+	WIRE_FLAG_MORE = 2,  /* another packet with the same type and serial follows */
+};
+
+enum wire_hello_flags {
+	WIRE_HELLO_SERVICE = 1, /* the client will run a service thread */
+	WIRE_HELLO_CHILD = 2,   /* a forked child says who it is, on its WIRE_FORK socket */
+};
+
+enum wire_get_flags {
+	WIRE_GET_REF = 1,  /* a reference, no mapping: no fd, no data, no pin */
+	WIRE_GET_MAP = 2,  /* never inline */
+};
+
+enum wire_item_flags {
+	WIRE_ITEM_HOLD = 1,   /* request: hold without a name */
+	WIRE_ITEM_FD = 2,     /* reply: the packet's next descriptor is this item's; a pin was added */
+	WIRE_ITEM_INLINE = 4, /* reply: data is the object's bytes; a reference was added, no pin */
+	WIRE_ITEM_DELETED = 8,/* reply to STAT: gone by name, kept by pins */
+};
+
+enum wire_object_state { WIRE_CREATED = 1, WIRE_RESIDENT, WIRE_SPILLED, WIRE_PAGING };
+
+/* An item of a request, and of a reply.  Fields that the message type does not
+ * name above are neither sent nor read (they decode as zero). */
+struct wire_item {
+	struct id128 id;
+	uint32_t flags;
+	uint32_t mode;
+	uint64_t size;
+	uint32_t refs, pins;
+	/* request: metadata <= WIRE_METADATA_MAX; all pointers borrow from the packet */
+	const void *metadata;
+	uint32_t metadata_size;
+	const void *data;
+	uint32_t data_size;
+	/* CREATE, PUT, PUT_FD: hold it under this name as well; NULL: none */
+	const char *name;
+	/* reply only */
+	int32_t status; /* 0 or negative errno of this item */
+	uint32_t state;
+	uint64_t address;
+	uint32_t uid, gid;
+	int64_t created_ns, last_access_ns;
+	uint64_t accesses;
+	uint64_t charged_bytes, resident_bytes;
+	const char *names; /* each NUL-terminated, one after the other */
+	uint32_t names_size;
+};
+
+struct wire_request {
+	uint16_t type;
+	bool retry, more;
+	uint64_t serial;
+	uint32_t n_fds;     /* announced: the transport compares with what arrived */
+	uint32_t acked_fds; /* descriptors received on this connection so far, wraps */
+	uint32_t version_min, version_max;
+	uint32_t flags;
+	uint32_t limit;
+	int64_t timeout_ns; /* relative; 0: do not wait; INT64_MAX: for ever; CREATE/PUT: 0 means the broker's */
+	uint64_t generation;
+	uint64_t cursor;
+	struct id128 token;
+	const char *name; /* NUL-terminated in the packet; NULL if none */
+	const struct wire_item *items;
+	uint32_t n_items;
+};
+
+struct wire_holder {
+	uint32_t kind; /* enum ostore_holder_kind's numbers: 1 connection, 2 name, 3 lease */
+	uint32_t pid, uid, refs, pins;
+	int64_t expires_ns;
+	const char *text; /* comm or name */
+};
+
+/* A named value: STATUS ("capacity_bytes" 1073741824; "counter.puts" 7;
+ * "feature.bpf" "off" "no BTF"), CONFIG (key, value, origin). */
+struct wire_field {
+	const char *key;
+	const char *value;  /* never NULL */
+	const char *origin; /* never NULL */
+	uint64_t number;
+};
+
+struct wire_reply {
+	uint16_t type; /* of the request (without WIRE_REPLY), or WIRE_RESUME */
+	bool more;
+	uint64_t serial;
+	uint32_t n_fds;
+	int32_t status;   /* 0 or negative errno */
+	const char *text; /* the sentence for the status; NULL when 0 */
+	/* HELLO */
+	uint32_t version;
+	uint32_t connection;
+	uint32_t flags;
+	uint64_t arena_base;
+	uint32_t inline_max, max_items, max_packet, max_fds;
+	/* HELLO, RESUME */
+	uint64_t generation;
+	/* LIST */
+	uint64_t cursor;
+	const struct wire_item *items;
+	uint32_t n_items;
+	const struct wire_holder *holders;
+	uint32_t n_holders;
+	const struct wire_field *fields;
+	uint32_t n_fields;
+};
+
+enum wire_error {
+	WIRE_E_SUCCESS = 0,
+	WIRE_E_TRUNCATED = 1, /* ends inside something */
+	WIRE_E_LENGTH,        /* header length is not the packet's, or a size is off */
+	WIRE_E_TYPE,          /* unknown type */
+	WIRE_E_LIMIT,         /* over a WIRE_..._MAX */
+	WIRE_E_VALUE,         /* a field has a value that no version allows */
+	WIRE_E_TEXT,          /* a string without its NUL, or with one inside */
+};
+
+const char *wire_error_text(enum wire_error error);
+/* "GET", "PUT_FD", ...; "type 99" for an unknown one is the caller's to print: returns NULL. */
+const char *wire_type_name(uint16_t type);
+
+/* Scratch that a decoder keeps between packets: the decoded arrays live in it
+ * until the next decode.  Zero-initialize; wire_scratch_deinit() frees. */
+struct wire_scratch {
+	struct wire_item *items;
+	struct wire_holder *holders;
+	struct wire_field *fields;
+	size_t items_room, holders_room, fields_room;
+};
+void wire_scratch_deinit(struct wire_scratch *scratch);
+
+/* wire_request_decode() / wire_reply_decode() - check a whole packet and take it apart
+ * @packet: 8-aligned; everything decoded borrows from it and from scratch
+ * Return: 0, an enum wire_error (peer's fault), or -ENOMEM. */
+int wire_request_decode(struct wire_request *request, struct wire_scratch *scratch,
+	const void *packet, size_t size);
+int wire_reply_decode(struct wire_reply *reply, struct wire_scratch *scratch,
+	const void *packet, size_t size);
+
+/* wire_request_encode() / wire_reply_encode() - write a packet
+ * @buffer: 8-aligned, room bytes
+ * Return: bytes written, or -EMSGSIZE when it does not fit (the caller splits). */
+ssize_t wire_request_encode(const struct wire_request *request, void *buffer, size_t room);
+ssize_t wire_reply_encode(const struct wire_reply *reply, void *buffer, size_t room);
+
+/* Bytes that one item takes in a packet of this type: for splitting before encoding. */
+size_t wire_request_item_size(uint16_t type, const struct wire_item *item);
+size_t wire_reply_item_size(uint16_t type, const struct wire_item *item);
+
+#endif
