@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The daemon's log: lines on stderr, with the priority prefix "<N>" of
  * sd-daemon(3) when stderr is the journal ($JOURNAL_STREAM), else "ostored: ".

@@ -1,1 +1,10 @@
 # tests/unit
+if HAVE_CHECK
+
+check_PROGRAMS += tests/unit/check-util
+TESTS += tests/unit/check-util
+tests_unit_check_util_SOURCES = tests/unit/check-util.c
+tests_unit_check_util_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_util_LDADD = src/util/libutil.la $(CHECK_LIBS)
+
+endif HAVE_CHECK

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "util/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+/* MSG_CTRUNC tells that descriptors were lost, but not whether some came. */
+static void take_control(struct msghdr *message, struct socket_packet *packet)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_RIGHTS) {
+			size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+			assert(packet->n_fds + n <= ARRAY_SIZE(packet->fds));
+			memcpy(packet->fds + packet->n_fds, CMSG_DATA(c), n * sizeof(int));
+			packet->n_fds += n;
+		} else if (c->cmsg_type == SCM_CREDENTIALS &&
+			   c->cmsg_len >= CMSG_LEN(sizeof packet->credentials)) {
+			memcpy(&packet->credentials, CMSG_DATA(c), sizeof packet->credentials);
+			packet->has_credentials = true;
+		}
+	}
+}
+
+int socket_address(struct sockaddr_un *address, const char *path)
+{
+	size_t length = strlen(path);
+
+	if (length == 0)
+		return -EINVAL;
+	if (length >= sizeof address->sun_path)
+		return -ENAMETOOLONG;
+	memset(address, 0, sizeof *address);
+	address->sun_family = AF_UNIX;
+	memcpy(address->sun_path, path, length);
+	return 0;
+}
+
+int socket_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags)
+{
+	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(SOCKET_FDS_MAX * sizeof(int))];
+	} control;
+
+	assert(n_fds <= SOCKET_FDS_MAX);
+	if (n_fds > 0) {
+		memset(&control, 0, CMSG_SPACE(n_fds * sizeof(int)));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+	}
+	for (;;) {
+		if (sendmsg(socket, &message, MSG_NOSIGNAL | flags) >= 0)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int socket_receive(int socket, struct socket_packet *packet, int flags)
+{
+	struct iovec iov = { .iov_base = packet->bytes, .iov_len = packet->room };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(SOCKET_FDS_MAX * sizeof(int)) +
+			CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	ssize_t n;
+
+	packet->size = 0;
+	packet->n_fds = 0;
+	packet->has_credentials = false;
+	if (packet->want_fds || packet->want_credentials) {
+		/* Credentials come first.  The buffer ends where the last wanted
+		 * descriptor does, so that one more is refused by the kernel. */
+		message.msg_control = &control;
+		if (packet->want_credentials)
+			message.msg_controllen += CMSG_SPACE(sizeof(struct ucred));
+		if (packet->want_fds)
+			message.msg_controllen += CMSG_LEN(SOCKET_FDS_MAX * sizeof(int));
+	}
+	do
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? SOCKET_E_CLOSED : -errno;
+	if (message.msg_control)
+		take_control(&message, packet);
+	packet->size = (size_t)n;
+	if (n == 0)
+		return SOCKET_E_CLOSED;
+	if (message.msg_flags & MSG_TRUNC)
+		return SOCKET_E_TRUNCATED;
+	if (message.msg_flags & MSG_CTRUNC)
+		return SOCKET_E_FDS_LOST;
+	return 0;
+}
