@@ -22,6 +22,10 @@
  *
  * Times are nanoseconds, sizes bytes.  A timeout of OSTORE_FOREVER waits
  * without end, 0 does not wait.
+ *
+ * Signals: what may wait (create, put, get, map, wait) returns -EINTR when a
+ * signal handler ran meanwhile and nothing was done; the caller decides whether
+ * to call again with the time that is left.
  */
 #ifndef OSTORE_H
 #define OSTORE_H
@@ -31,6 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -146,6 +151,12 @@ int ostore_abort(struct ostore_object *draft);
  * @objectp: out: a reference; NULL if the caller wants none (then pass a name or hold)
  * Return: as ostore_create(). */
 int ostore_put(struct ostore *conn, const void *data, uint64_t size,
+	const struct ostore_put_options *options, struct ostore_object **objectp);
+
+/* ostore_putv() - ostore_put() of n pieces, one after the other
+ * One copy, whatever the number of pieces; n may be 0.
+ * Return: as ostore_create(); -EINVAL when the sizes overflow. */
+int ostore_putv(struct ostore *conn, const struct iovec *pieces, size_t n,
 	const struct ostore_put_options *options, struct ostore_object **objectp);
 
 /* ostore_put_fd() - offer a memfd that the caller made and sealed
