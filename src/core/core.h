@@ -159,9 +159,11 @@ int core_connect(struct core *core, int64_t now, const struct core_peer *peer,
 /* The connection is over (hangup, pidfd, or after DISCONNECT: the broker always calls this once,
  * before it closes the connection's descriptors). */
 void core_disconnect(struct core *core, int64_t now, uint32_t conn);
-/* WIRE_HELLO_CHILD on a WIRE_FORK socket: from now on the holder is this process. */
+/* WIRE_HELLO_CHILD on a WIRE_FORK socket: from now on the holder is this process.  The reply to
+ * the hello is the caller's to send.
+ * @pid_fd, service_fd: -1: none; owned by the connection from here, named by core_next_fd() */
 void core_identify(struct core *core, int64_t now, uint32_t conn, pid_t pid, int pid_fd,
-	const char comm[16]);
+	int service_fd, const char comm[16]);
 
 /* core_request() - one decoded request
  * @fd: PUT_FD: the offered memfd; FORK: the child's socket; else -1.  Owned by the core from here:
