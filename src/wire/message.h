@@ -8,16 +8,23 @@
  *
  * A packet (all sizes multiples of 8, every struct 8-aligned):
  *
- *   header   { u16 type; u16 flags; u32 length; u64 serial; u32 fixed_size;
- *              u32 n_items; u32 n_fds; u32 acked_fds }            32 bytes
- *   fixed    fixed_size bytes: the message's own numbers, then its blobs
- *   items    n_items times { u32 size; u32 fixed_size; numbers; blobs }
+ *   header   { u16 type; u16 flags; u32 length; u64 serial; u32 n_items;
+ *              u32 n_extras; u32 n_fds; u32 acked_fds }           32 bytes
+ *   part     the message's own fields
+ *   parts    n_items times: the items'
+ *   parts    n_extras times: holders' or fields' of a reply
+ *
+ *   a part   { u32 size; u32 numbers_size; numbers; blobs }
+ *
+ * size is the whole part's; the numbers end after numbers_size bytes, naturally
+ * aligned; a blob has its size among the numbers, and follows them in the same
+ * order, padded to 8.  wire/layout.c lists the fields of every message.
  *
  * A reader takes the fields that it knows, zeros those that a shorter sender
  * did not send, and skips those that it does not know.  So a field may be
- * appended to any fixed part without a new version; a new meaning of an old
- * field needs one.  Strings are carried with their NUL, and checked to have
- * exactly one, at the end.
+ * appended to any part without a new version; a new meaning of an old field
+ * needs one.  Strings are carried with their NUL, and checked to have exactly
+ * one, at the end.
  *
  * Two sockets a client.  The *call* socket carries requests (serial chosen by
  * the client, rising, never 0) and their replies in any order.  The *service*
@@ -44,12 +51,15 @@
 #define WIRE_VERSION_MIN 1
 #define WIRE_VERSION_MAX 1
 
+#define WIRE_HEADER_SIZE   32
 #define WIRE_PACKET_MAX    (128 * 1024 + 4096) /* default SO_SNDBUF allows about 208 KiB */
 #define WIRE_FDS_PER_PACKET 16
 #define WIRE_FDS_UNACKED    64  /* descriptors in flight are a shared kernel budget */
 #define WIRE_ITEMS_MAX      4096
 #define WIRE_METADATA_MAX   65536
 #define WIRE_NAME_MAX       255
+#define WIRE_NAMES_MAX      32768 /* names of one object in a reply, each with its NUL */
+#define WIRE_TEXT_MAX       4096  /* sentences, keys and values, with their NUL */
 #define WIRE_INLINE_MAX     65536 /* upper bound of the configured inline_max */
 
 enum wire_type {
@@ -101,7 +111,8 @@ enum wire_get_flags {
 
 enum wire_item_flags {
 	WIRE_ITEM_HOLD = 1,   /* request: hold without a name */
-	WIRE_ITEM_FD = 2,     /* reply: the packet's next descriptor is this item's; a pin was added */
+	WIRE_ITEM_FD = 2,     /* reply: the packet's next descriptor is this item's (CREATE: the draft;
+	                         GET: the object, and a pin was added) */
 	WIRE_ITEM_INLINE = 4, /* reply: data is the object's bytes; a reference was added, no pin */
 	WIRE_ITEM_DELETED = 8,/* reply to STAT: gone by name, kept by pins */
 };
@@ -202,6 +213,7 @@ enum wire_error {
 	WIRE_E_LIMIT,         /* over a WIRE_..._MAX */
 	WIRE_E_VALUE,         /* a field has a value that no version allows */
 	WIRE_E_TEXT,          /* a string without its NUL, or with one inside */
+	WIRE_E_FDS,           /* announces a number of descriptors that its type does not carry */
 };
 
 const char *wire_error_text(enum wire_error error);
@@ -220,6 +232,9 @@ void wire_scratch_deinit(struct wire_scratch *scratch);
 
 /* wire_request_decode() / wire_reply_decode() - check a whole packet and take it apart
  * @packet: 8-aligned; everything decoded borrows from it and from scratch
+ * What a decoded message is sure of: as many items as its type has (one, or 1 to
+ * WIRE_ITEMS_MAX; RECONCILE 0 too), as many announced descriptors, a serial, a
+ * name where the type needs one, timeouts >= 0, sizes within the limits above.
  * Return: 0, an enum wire_error (peer's fault), or -ENOMEM. */
 int wire_request_decode(struct wire_request *request, struct wire_scratch *scratch,
 	const void *packet, size_t size);
@@ -228,11 +243,21 @@ int wire_reply_decode(struct wire_reply *reply, struct wire_scratch *scratch,
 
 /* wire_request_encode() / wire_reply_encode() - write a packet
  * @buffer: 8-aligned, room bytes
- * Return: bytes written, or -EMSGSIZE when it does not fit (the caller splits). */
+ * Return: bytes written; -EMSGSIZE when it does not fit into room or a packet
+ *   (the caller splits); -EINVAL when the decoder would refuse it. */
 ssize_t wire_request_encode(const struct wire_request *request, void *buffer, size_t room);
 ssize_t wire_reply_encode(const struct wire_reply *reply, void *buffer, size_t room);
 
-/* Bytes that one item takes in a packet of this type: for splitting before encoding. */
+/* wire_reply_encode_holes() - as wire_reply_encode(), for data that is not in memory yet
+ * @holes: out: n_items pointers; where an item has data_size but data == NULL: the place in buffer
+ *   that the caller has to fill with data_size bytes before it sends; else NULL */
+ssize_t wire_reply_encode_holes(const struct wire_reply *reply, void *buffer, size_t room,
+	void **holes);
+
+/* Bytes that the whole packet takes, and that one item takes in a packet of this
+ * type: for splitting before encoding.  0 for an unknown type. */
+size_t wire_request_size(const struct wire_request *request);
+size_t wire_reply_size(const struct wire_reply *reply);
 size_t wire_request_item_size(uint16_t type, const struct wire_item *item);
 size_t wire_reply_item_size(uint16_t type, const struct wire_item *item);
 
