@@ -7,13 +7,19 @@
  * starts no thread; it may allocate.  All on one thread (*main*).
  *
  * Its lasting state is tables of records in memory that it is given
- * (core/tables.h).  Every event is one transaction on them: the records that it
- * changes are written to a redo journal in the same memory, the journal is
- * marked valid, the records are written in place, the journal is cleared; only
- * then can the event's effects be taken.  So a worker killed at any instruction
- * leaves tables that are before the event or after it, and no reply was sent
- * that the tables do not know of.  What is derived (indices, queues, charges,
- * LRU order) lives on the heap and is rebuilt by core_open().
+ * (core/tables.h).  Every event is one transaction on them: before a record is
+ * changed, its old bytes are appended to an undo journal in the same memory; at
+ * the event's end the journal is emptied by one store; only then can the event's
+ * effects be taken.  So a worker killed at any instruction leaves tables that
+ * core_open() rolls back to before the event, or that are after it, and no reply
+ * was sent that the tables do not know of.  (Mass changes are committed in
+ * steps that each leave a valid state, and finished by core_open().)  What is
+ * derived (indices, queues, charges, LRU order) lives on the heap and is rebuilt
+ * by core_open().
+ *
+ * Memory: an allocation whose size a client chooses fails that request with
+ * -ENOMEM.  Any other that fails ends the process: the tables are whole, and the
+ * heir has a fresh heap.
  *
  * What is NOT in the tables, because the client says it again after WIRE_RESUME:
  * waiting requests, makes / seals / adoptions in flight.
@@ -24,26 +30,35 @@
  *  R2  resident + created + being freed + pool + metadata bytes <= capacity, and
  *      descriptors <= max_fds, always.  Charge of an object: see core_charge().
  *      A memfd being made is charged from the moment of the MAKE effect; one
- *      being closed until core_closed().
+ *      being closed until core_closed().  A connection is charged 3 descriptors.
+ *      Objects and pool leave core_fd_reserve() descriptors to connections.
  *  R3  A holding (connection, object) has refs and pins.  PUT, SEAL, CREATE
  *      (its draft), GET, LOOKUP and LOAD add a reference; GET that is answered
  *      with a descriptor adds a pin too.  RELEASE subtracts; to subtract more
  *      than is held is answered by nothing, is counted (counter
- *      "bad_releases") and subtracts what is there.
+ *      "bad_releases", once an item) and subtracts what is there.  A draft of
+ *      which the last reference is released is aborted.
  *  R4  An object with no reference (connection, name, lease) and no pin may be
  *      evicted (dropped), and is, oldest by policy first, when a create needs
- *      room.  Nothing else is ever dropped, except drafts of dead clients and
+ *      room; but none is dropped for a create that would not fit even then.
+ *      Nothing else is ever dropped, except drafts of dead clients and
  *      aborted ones (at once) and deleted objects.  A draft is never a victim.
+ *      "Oldest" for lru: the object that has been without references longest.
  *  R5  DELETE: the id, names and leases are gone at once (get: -ENOENT); the
  *      memory goes when the last pin does.  Needs owner uid, uid 0, or write
- *      permission.  The id may be created again right away.
+ *      permission (else -EACCES).  The id may be created again right away;
+ *      RELEASE of an id then takes from the deleted object first.  Deleting
+ *      one's own draft aborts it.
  *  R6  A connection that ends gives back its holdings, drafts, waiting requests.
  *      Names and leases stay.
  *  R7  GET waits until all its ids are sealed and readable, in order of arrival
  *      at each id, or its deadline passes (-ETIMEDOUT; with timeout 0: -ENOENT).
  *      An id known to be gone (the last CORE_GONE_MAX) answers -ENOENT at once.
+ *      Gone is what was once sealed (an aborted draft was never there).
  *      All or nothing: a GET that fails adds no reference.  An object that is
- *      granted part of a waiting GET is not reserved while it waits.
+ *      part of a waiting GET is not reserved while it waits: when it goes, the
+ *      GET fails.  WAIT ends when `limit` ids are sealed, or can no longer
+ *      be because others are gone, or at its deadline; always with status 0.
  *  R8  What a uid may not read does not exist for it: GET, WAIT, STAT, LIST,
  *      DELETE, LEASE, HOLD answer as for an id never seen.  uid 0 and the owner
  *      uid always may; else mode bits by gid and groups, then others (a
@@ -51,19 +66,29 @@
  *  R9  A CREATE/PUT that finds no room waits in the fair queue: first come
  *      first served within a uid, round robin between uids; one that fits now
  *      may pass larger ones, each of which is passed at most CORE_PASS_MAX
- *      times.  Larger than capacity (or the uid's quota): -EFBIG (-EDQUOT) at
- *      once.  At its deadline (its own timeout or queue_deadline): -ENOBUFS,
+ *      times (within a uid by those behind it, between uids only the first of
+ *      each counts).  One that only its uid's quota holds up holds up no other
+ *      uid.  An id is taken (-EEXIST) from the moment that its CREATE/PUT is
+ *      accepted, the wait included.  Larger than capacity (or the uid's quota):
+ *      -EFBIG (-EDQUOT) at once.  At its deadline (its own timeout or queue_deadline): -ENOBUFS,
  *      with a sentence that names the largest holders and what to do.
  *  R10 A slot address belongs to one object until the object is gone; sizes up
  *      to 1 TiB have one.  See core/arena.h.
  *  R11 Retries (WIRE_FLAG_RETRY) of what was done before the worker died answer
- *      as the first time would have, and change nothing twice.
+ *      as the first time would have, and change nothing twice.  References that
+ *      the first time added were cut by R12, and are added again.
  *  R12 After WIRE_RESUME a connection's holdings are cut to what WIRE_RECONCILE
- *      lists (never raised); drafts count as refs 1.  Requests before it are dropped.
+ *      lists (never raised); drafts count as refs 1, one not listed is aborted.
+ *      Requests before it are dropped, and so is a RECONCILE of another generation.
  *  R13 (the broker's) At most WIRE_FDS_UNACKED descriptors are on their way to a
  *      connection; packets that carry more wait for acknowledgements.
  *  R14 Per connection at most CORE_PENDING_MAX requests wait; one more: -EBUSY.
- *      Per uid at most config.max_connections_per_uid connections.
+ *      Per uid at most config.max_connections_per_uid connections, and
+ *      CORE_PENDING_BYTES copied for waiting requests (-EBUSY).
+ *
+ * Replies: status is that of the first item that failed, text its sentence; each
+ * item has its own.  A request in several packets (MORE) is one request: it is
+ * answered once, after its last packet.
  */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
@@ -79,6 +104,8 @@
 #define CORE_GONE_MAX    65536
 #define CORE_PASS_MAX    64   /* times that a waiting create may be passed by smaller ones */
 #define CORE_PENDING_MAX 1024 /* waiting requests of one connection */
+#define CORE_PENDING_BYTES (16 << 20) /* copied for waiting requests of one uid */
+#define CORE_BATCH_MAX   65536 /* items of one request in several packets; more: violation */
 #define CORE_NO_CONN     UINT32_MAX
 
 struct core;
@@ -115,6 +142,8 @@ size_t core_memory_size(const struct core_config *config);
 /* core_open() - a core on this memory: empty if the memory is zeros, else the
  *   one that the dead worker left (its journal is replayed or thrown away)
  * @now, @realtime: CLOCK_MONOTONIC and CLOCK_REALTIME, ns
+ * After used memory, and until core_resume(), descriptors are not closed by
+ *   effects: the caller closes those that core_next_fd() does not name.
  * Return: 0, -ENOMEM, -EUCLEAN (the memory holds something else), -EINVAL (unknown policy). */
 int core_open(struct core **corep, const struct core_config *config, void *memory, size_t size,
 	int64_t now, int64_t realtime);
@@ -173,7 +202,8 @@ void core_identify(struct core *core, int64_t now, uint32_t conn, pid_t pid, int
 void core_request(struct core *core, int64_t now, uint32_t conn, const struct wire_request *request,
 	int fd, uint32_t *child);
 
-/* Answers to effects.  ticket as in the effect; result 0 or negative errno. */
+/* Answers to effects.  ticket as in the effect; result 0 or negative errno.  core_made() that
+ * failed: fd is -1, or a memfd that is still to be closed (a CLOSE effect follows). */
 void core_made(struct core *core, int64_t now, uint32_t ticket, int result, int fd, uint64_t inode);
 void core_adopted(struct core *core, int64_t now, uint32_t ticket, int result, uint64_t inode,
 	uint64_t size);
@@ -236,12 +266,22 @@ bool core_next_effect(struct core *core, struct core_effect *effect);
 /* Bytes that an object of this size is charged (without metadata). */
 uint64_t core_charge(const struct core *core, uint64_t size);
 
+/* Descriptors that objects and pool leave free for connections. */
+uint32_t core_fd_reserve(const struct core *core);
+
 struct core_totals {
+	/* R2: charged (objects and makes, without metadata) + metadata + freeing + pool
+	 * (fills in flight too) <= capacity; fds: everything <= max_fds */
 	uint64_t charged_bytes, pinned_bytes, pool_bytes, metadata_bytes, freeing_bytes;
 	uint32_t fds, created, resident, connections, names, leases, queued, waiting;
 };
 void core_totals(const struct core *core, struct core_totals *totals);
 /* Check every invariant between tables and derived state; aborts with a line on stderr. */
 void core_check(const struct core *core);
+
+/* Crash test: hook(argument) runs before each step at which the tables in memory change in a
+ * way that a crash there could tell: it may longjmp() out of the core, which must then be
+ * abandoned (its heap leaks) and opened anew on the same memory.  Global; NULL: none. */
+void core_set_store_hook(void (*hook)(void *argument), void *argument);
 
 #endif
