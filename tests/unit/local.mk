@@ -7,4 +7,10 @@ tests_unit_check_util_SOURCES = tests/unit/check-util.c
 tests_unit_check_util_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_util_LDADD = src/util/libutil.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/check-wire
+TESTS += tests/unit/check-wire
+tests_unit_check_wire_SOURCES = tests/unit/check-wire.c tests/fuzz/wire-check.h
+tests_unit_check_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_wire_LDADD = src/wire/libwire.la src/util/libutil.la $(CHECK_LIBS)
+
 endif HAVE_CHECK
