@@ -379,6 +379,14 @@ static int part_encode(const struct layout *layout, const void *values, struct w
 	return 0;
 }
 
+static inline void **hole_of(void **holes, uint32_t i)
+{
+	if (!holes)
+		return NULL;
+	holes[i] = NULL;
+	return &holes[i];
+}
+
 static ssize_t packet_end(struct header *header, const struct writer *writer, void *buffer)
 {
 	size_t length = (size_t)(writer->at - (uint8_t *)buffer);
@@ -449,7 +457,8 @@ int wire_request_decode(struct wire_request *request, struct wire_scratch *scrat
 	return cursor_left(&c) == 0 ? 0 : WIRE_E_LENGTH;
 }
 
-ssize_t wire_request_encode(const struct wire_request *request, void *buffer, size_t room)
+ssize_t wire_request_encode_holes(const struct wire_request *request, void *buffer, size_t room,
+	void **holes)
 {
 	const struct layout_message *message = layout_find(request->type);
 	struct header header = {
@@ -473,8 +482,14 @@ ssize_t wire_request_encode(const struct wire_request *request, void *buffer, si
 	writer.end = (uint8_t *)buffer + room;
 	r = part_encode(&message->request, request, &writer, NULL);
 	for (uint32_t i = 0; r == 0 && i < request->n_items; i++)
-		r = part_encode(&message->request_item, &request->items[i], &writer, NULL);
+		r = part_encode(&message->request_item, &request->items[i], &writer,
+			hole_of(holes, i));
 	return r == 0 ? packet_end(&header, &writer, buffer) : r;
+}
+
+ssize_t wire_request_encode(const struct wire_request *request, void *buffer, size_t room)
+{
+	return wire_request_encode_holes(request, buffer, room, NULL);
 }
 
 size_t wire_request_size(const struct wire_request *request)
@@ -609,12 +624,8 @@ ssize_t wire_reply_encode_holes(const struct wire_reply *reply, void *buffer, si
 	writer.at = (uint8_t *)buffer + sizeof header;
 	writer.end = (uint8_t *)buffer + room;
 	r = part_encode(&message->reply, reply, &writer, NULL);
-	for (uint32_t i = 0; r == 0 && i < reply->n_items; i++) {
-		if (holes)
-			holes[i] = NULL;
-		r = part_encode(&message->reply_item, &reply->items[i], &writer,
-			holes ? &holes[i] : NULL);
-	}
+	for (uint32_t i = 0; r == 0 && i < reply->n_items; i++)
+		r = part_encode(&message->reply_item, &reply->items[i], &writer, hole_of(holes, i));
 	for (uint32_t i = 0; r == 0 && i < reply->n_holders; i++)
 		r = part_encode(&layout_holder, &reply->holders[i], &writer, NULL);
 	for (uint32_t i = 0; r == 0 && i < reply->n_fields; i++)

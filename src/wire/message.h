@@ -248,9 +248,11 @@ int wire_reply_decode(struct wire_reply *reply, struct wire_scratch *scratch,
 ssize_t wire_request_encode(const struct wire_request *request, void *buffer, size_t room);
 ssize_t wire_reply_encode(const struct wire_reply *reply, void *buffer, size_t room);
 
-/* wire_reply_encode_holes() - as wire_reply_encode(), for data that is not in memory yet
+/* wire_..._encode_holes() - the same, for data that is not in memory yet, or not in one piece
  * @holes: out: n_items pointers; where an item has data_size but data == NULL: the place in buffer
  *   that the caller has to fill with data_size bytes before it sends; else NULL */
+ssize_t wire_request_encode_holes(const struct wire_request *request, void *buffer, size_t room,
+	void **holes);
 ssize_t wire_reply_encode_holes(const struct wire_reply *reply, void *buffer, size_t room,
 	void **holes);
 
