@@ -1,1 +1,29 @@
-# tests/fuzz
+# tests/fuzz: a target per parser.  With --enable-fuzzer they are libFuzzer
+# programs: `fuzz-wire -max_total_time=60 NEW_DIRECTORY .../wire_seed_corpus`.
+# Without, they replay files.  An input that crashed is added to the corpus.
+fuzz_targets = tests/fuzz/fuzz-wire tests/fuzz/fuzz-util
+check_PROGRAMS += $(fuzz_targets)
+EXTRA_PROGRAMS += tests/fuzz/make-wire-seeds
+TESTS += tests/fuzz/every-seed-is-survived.sh
+EXTRA_DIST += \
+	tests/fuzz/every-seed-is-survived.sh \
+	tests/fuzz/util_seed_corpus \
+	tests/fuzz/wire_seed_corpus \
+	$(NULL)
+
+if FUZZER
+fuzz_main =
+else
+fuzz_main = tests/fuzz/fuzz-main.c
+endif
+
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz-wire.c tests/fuzz/fuzz.h tests/fuzz/wire-check.h $(fuzz_main)
+tests_fuzz_fuzz_wire_LDADD = src/wire/libwire.la src/util/libutil.la
+tests_fuzz_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+tests_fuzz_fuzz_util_SOURCES = tests/fuzz/fuzz-util.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_util_LDADD = src/util/libutil.la
+tests_fuzz_fuzz_util_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+tests_fuzz_make_wire_seeds_SOURCES = tests/fuzz/make-wire-seeds.c tests/fuzz/wire-samples.h
+tests_fuzz_make_wire_seeds_LDADD = src/wire/libwire.la src/util/libutil.la

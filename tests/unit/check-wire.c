@@ -12,96 +12,11 @@
 #include <string.h>
 
 #include "../fuzz/wire-check.h"
+#include "../fuzz/wire-samples.h"
 #include "util/cleanup.h"
 #include "wire/message.h"
 
-/* ---- values in which no two fields are alike ---- */
-
-#define SOME_METADATA "all about it"
-#define SOME_DATA "0123456789abcdefghijklmnopq" /* 27 and a NUL: padded on the wire */
-#define SOME_NAMES "one\0two\0three"
-
-static struct wire_item some_item(uint8_t salt)
-{
-	return (struct wire_item){
-		.id = { .bytes = { 0x1d, salt, [15] = 0xff } },
-		.flags = WIRE_ITEM_HOLD,
-		.mode = 0640,
-		.size = UINT64_C(0x123456789abc) + salt,
-		.refs = 3,
-		.pins = 4,
-		.metadata = SOME_METADATA,
-		.metadata_size = sizeof SOME_METADATA,
-		.data = SOME_DATA,
-		.data_size = sizeof SOME_DATA,
-		.name = "a name",
-		.status = -ENOENT,
-		.state = WIRE_RESIDENT,
-		.address = UINT64_C(0x200000000000) + salt,
-		.uid = 1000,
-		.gid = 1001,
-		.created_ns = 77,
-		.last_access_ns = 78,
-		.accesses = 79,
-		.charged_bytes = 80,
-		.resident_bytes = 81,
-		.names = SOME_NAMES,
-		.names_size = sizeof SOME_NAMES,
-	};
-}
-
-static struct wire_request some_request(uint16_t type)
-{
-	return (struct wire_request){
-		.type = type,
-		.retry = true,
-		.more = true,
-		.serial = UINT64_C(0x0102030405060708),
-		.acked_fds = 17,
-		.version_min = 1,
-		.version_max = 2,
-		.flags = 5,
-		.limit = 6,
-		.timeout_ns = 7000,
-		.generation = 8,
-		.cursor = 9,
-		.token = { .bytes = { 0x70, [15] = 0xcc } },
-		.name = "the name",
-	};
-}
-
-static struct wire_reply some_reply(uint16_t type)
-{
-	return (struct wire_reply){
-		.type = type,
-		.more = true,
-		.serial = type == WIRE_RESUME ? 0 : UINT64_C(0x0102030405060708),
-		.status = -ENOBUFS,
-		.text = "full: ask for less",
-		.version = 1,
-		.connection = 2,
-		.flags = 3,
-		.arena_base = UINT64_C(0x200000000000),
-		.inline_max = 4,
-		.max_items = 5,
-		.max_packet = 6,
-		.max_fds = 7,
-		.generation = 8,
-		.cursor = 9,
-	};
-}
-
-static const struct wire_holder some_holders[] = {
-	{ .kind = 1, .pid = 2, .uid = 3, .refs = 4, .pins = 5, .text = "python3" },
-	{ .kind = 3, .uid = 3, .refs = 1, .expires_ns = 99, .text = "" },
-};
-
-static const struct wire_field some_fields[] = {
-	{ .key = "capacity_bytes", .number = 1 << 30, .value = "", .origin = "" },
-	{ .key = "feature.bpf", .value = "off", .origin = "no BTF" },
-};
-
-/* ---- what message.h promises, in its words ---- */
+/* ---- what message.h promises, field by field ---- */
 
 struct member {
 	const char *name;
@@ -135,51 +50,6 @@ static const struct member reply_members[] = {
 	N(wire_reply, connection), N(wire_reply, flags), N(wire_reply, arena_base),
 	N(wire_reply, inline_max), N(wire_reply, max_items), N(wire_reply, max_packet),
 	N(wire_reply, max_fds), N(wire_reply, generation), N(wire_reply, cursor),
-};
-
-#define OUTCOME "id status flags"
-#define PLACE   OUTCOME " size address"
-#define OBJECT  PLACE " mode uid gid metadata data state created_ns"
-#define ENTRY   PLACE " mode uid gid state refs pins created_ns last_access_ns accesses " \
-		"charged_bytes resident_bytes metadata names"
-
-static const struct promise {
-	uint16_t type;
-	const char *name;
-	const char *request, *request_item; /* NULL item: none */
-	bool batch; /* many items */
-	bool has_fd;
-	const char *reply, *reply_item; /* NULL reply: none */
-} promises[] = {
-	{ WIRE_HELLO, "HELLO", "version_min version_max flags", NULL, false, false,
-		"status text version connection flags arena_base inline_max max_items max_packet "
-		"max_fds generation", NULL },
-	{ WIRE_CREATE, "CREATE", "timeout_ns", "id size mode flags metadata name", false, false,
-		"status text", PLACE },
-	{ WIRE_SEAL, "SEAL", "", "id", true, false, "status text", OUTCOME },
-	{ WIRE_ABORT, "ABORT", "", "id", true, false, "status text", OUTCOME },
-	{ WIRE_PUT, "PUT", "timeout_ns", "id mode flags metadata data name", true, false,
-		"status text", OUTCOME },
-	{ WIRE_PUT_FD, "PUT_FD", "timeout_ns", "id size mode flags metadata name", false, true,
-		"status text", PLACE },
-	{ WIRE_GET, "GET", "flags timeout_ns", "id", true, false, "status text", OBJECT },
-	{ WIRE_RELEASE, "RELEASE", "", "id refs pins", true, false, NULL, NULL },
-	{ WIRE_DELETE, "DELETE", "", "id", true, false, "status text", OUTCOME },
-	{ WIRE_HOLD, "HOLD", "name", "id", false, false, "status text", OUTCOME },
-	{ WIRE_UNHOLD, "UNHOLD", "name", NULL, false, false, "status text", NULL },
-	{ WIRE_LOOKUP, "LOOKUP", "name", NULL, false, false, "status text", OBJECT },
-	{ WIRE_LEASE, "LEASE", "token", "id", false, false, "status text", OUTCOME },
-	{ WIRE_LOAD, "LOAD", "token", "id", false, false, "status text", OBJECT },
-	{ WIRE_FORK, "FORK", "", NULL, false, true, NULL, NULL },
-	{ WIRE_RECONCILE, "RECONCILE", "generation", "id refs pins", true, false, NULL, NULL },
-	{ WIRE_ACK, "ACK", "", NULL, false, false, NULL, NULL },
-	{ WIRE_CANCEL, "CANCEL", "cursor", NULL, false, false, NULL, NULL },
-	{ WIRE_WAIT, "WAIT", "limit timeout_ns", "id", true, false, "status text", OUTCOME },
-	{ WIRE_LIST, "LIST", "cursor limit", NULL, false, false, "status text cursor", ENTRY },
-	{ WIRE_STAT, "STAT", "", "id", false, false, "status text", ENTRY },
-	{ WIRE_STATUS, "STATUS", "", NULL, false, false, "status text", NULL },
-	{ WIRE_CONFIG, "CONFIG", "", NULL, false, false, "status text", NULL },
-	{ WIRE_RESUME, "RESUME", NULL, NULL, false, false, "generation", NULL },
 };
 
 static bool word_in(const char *word, const char *words)
@@ -223,46 +93,6 @@ static void check_members(const struct promise *promise, const struct member *me
 		ck_assert_uint_eq(na, nb);
 		ck_assert_mem_eq(pa, pb, na);
 	}
-}
-
-#define N_ITEMS 3
-
-/* The fullest request of a type; items has room for N_ITEMS. */
-static struct wire_request full_request(const struct promise *promise, struct wire_item *items)
-{
-	struct wire_request request = some_request(promise->type);
-
-	for (uint8_t i = 0; i < N_ITEMS; i++)
-		items[i] = some_item(i);
-	request.items = items;
-	request.n_items = !promise->request_item ? 0 : promise->batch ? N_ITEMS : 1;
-	request.n_fds = promise->has_fd;
-	return request;
-}
-
-static struct wire_reply full_reply(const struct promise *promise, struct wire_item *items)
-{
-	struct wire_reply reply = some_reply(promise->type);
-
-	for (uint8_t i = 0; i < N_ITEMS; i++)
-		items[i] = some_item(i);
-	reply.items = items;
-	reply.n_items = promise->reply_item ? N_ITEMS : 0;
-	if (promise->type == WIRE_HELLO)
-		reply.n_fds = 1;
-	if (promise->reply_item) {
-		items[1].flags = WIRE_ITEM_FD;
-		reply.n_fds = 1;
-	}
-	if (promise->type == WIRE_STAT) {
-		reply.holders = some_holders;
-		reply.n_holders = ARRAY_SIZE(some_holders);
-	}
-	if (promise->type == WIRE_STATUS || promise->type == WIRE_CONFIG) {
-		reply.fields = some_fields;
-		reply.n_fields = ARRAY_SIZE(some_fields);
-	}
-	return reply;
 }
 
 static _Alignas(8) uint8_t buffer[WIRE_PACKET_MAX];
@@ -1086,6 +916,53 @@ START_TEST(data_may_be_filled_in_afterwards)
 }
 END_TEST
 
+START_TEST(requests_may_be_put_together_from_pieces)
+{
+	struct wire_item items[] = {
+		{ .id.bytes = { 1 }, .data_size = 9 },
+		{ .id.bytes = { 2 }, .data_size = 5, .data = "there" },
+	};
+	struct wire_request request = { .type = WIRE_PUT, .serial = 1, .items = items,
+		.n_items = 2 };
+	struct wire_request came;
+	void *holes[2];
+	ssize_t n = wire_request_encode_holes(&request, buffer, sizeof buffer, holes);
+
+	ck_assert_int_gt(n, 0);
+	ck_assert_ptr_null(holes[1]);
+	memcpy(holes[0], "one ", 4);
+	memcpy((char *)holes[0] + 4, "copy", 5);
+	ck_assert_int_eq(wire_request_decode(&came, &scratch, buffer, (size_t)n), 0);
+	ck_assert_str_eq(came.items[0].data, "one copy");
+	ck_assert_mem_eq(came.items[1].data, "there", 5);
+}
+END_TEST
+
+/* ---- packets that programs of version 1 sent ---- */
+
+START_TEST(recorded_packets_are_still_understood)
+{
+	const char *srcdir = getenv("top_srcdir");
+	const struct promise *promise = &promises[_i];
+
+	for (int is_request = 0; srcdir && is_request < 2; is_request++) {
+		char path[4096];
+		FILE *file;
+		size_t n;
+
+		if (!(is_request ? promise->request : promise->reply))
+			continue;
+		snprintf(path, sizeof path, "%s/tests/fuzz/wire_seed_corpus/v1-%s-%s", srcdir,
+			is_request ? "request" : "reply", promise->name);
+		file = fopen(path, "r");
+		ck_assert_msg(file != NULL, "%s", path);
+		n = fread(buffer, 1, sizeof buffer, file);
+		fclose(file);
+		ck_assert_int_eq(decode_copy(is_request, buffer, n), 0);
+	}
+}
+END_TEST
+
 static void free_scratch(void)
 {
 	wire_scratch_deinit(&scratch);
@@ -1110,6 +987,7 @@ int main(void)
 	tcase_add_loop_test(types, nothing_of_the_buffer_is_sent, 0, n);
 	tcase_add_loop_test(types, encoders_say_when_the_room_is_short, 0, n);
 	tcase_add_test(types, data_may_be_filled_in_afterwards);
+	tcase_add_test(types, requests_may_be_put_together_from_pieces);
 	suite_add_tcase(suite, types);
 	tcase_add_checked_fixture(wrong, NULL, free_scratch);
 	tcase_set_timeout(wrong, 60);
@@ -1122,6 +1000,7 @@ int main(void)
 	suite_add_tcase(suite, wrong);
 	tcase_add_checked_fixture(other_times, NULL, free_scratch);
 	tcase_add_loop_test(other_times, fields_of_a_later_version_are_skipped, 0, n);
+	tcase_add_loop_test(other_times, recorded_packets_are_still_understood, 0, n);
 	tcase_add_test(other_times, fields_that_an_earlier_version_lacks_are_zero);
 	tcase_add_test(other_times, absent_texts_of_fields_and_holders_are_empty);
 	suite_add_tcase(suite, other_times);

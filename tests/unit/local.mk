@@ -9,7 +9,11 @@ tests_unit_check_util_LDADD = src/util/libutil.la $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/check-wire
 TESTS += tests/unit/check-wire
-tests_unit_check_wire_SOURCES = tests/unit/check-wire.c tests/fuzz/wire-check.h
+tests_unit_check_wire_SOURCES = \
+	tests/fuzz/wire-check.h \
+	tests/fuzz/wire-samples.h \
+	tests/unit/check-wire.c \
+	$(NULL)
 tests_unit_check_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_wire_LDADD = src/wire/libwire.la src/util/libutil.la $(CHECK_LIBS)
 
