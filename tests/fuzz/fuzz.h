@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The entry point that libFuzzer, or fuzz-main.c without it, calls. */
+/* The entry point that libFuzzer, or replay-main.c without it, calls. */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 

@@ -12,16 +12,16 @@ EXTRA_DIST += \
 	$(NULL)
 
 if FUZZER
-fuzz_main =
+replay_main =
 else
-fuzz_main = tests/fuzz/fuzz-main.c
+replay_main = tests/fuzz/replay-main.c
 endif
 
-tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz-wire.c tests/fuzz/fuzz.h tests/fuzz/wire-check.h $(fuzz_main)
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz-wire.c tests/fuzz/fuzz.h tests/fuzz/wire-check.h $(replay_main)
 tests_fuzz_fuzz_wire_LDADD = src/wire/libwire.la src/util/libutil.la
 tests_fuzz_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
-tests_fuzz_fuzz_util_SOURCES = tests/fuzz/fuzz-util.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_util_SOURCES = tests/fuzz/fuzz-util.c tests/fuzz/fuzz.h $(replay_main)
 tests_fuzz_fuzz_util_LDADD = src/util/libutil.la
 tests_fuzz_fuzz_util_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
