@@ -17,4 +17,10 @@ tests_unit_check_wire_SOURCES = \
 tests_unit_check_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_wire_LDADD = src/wire/libwire.la src/util/libutil.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/check-config
+TESTS += tests/unit/check-config
+tests_unit_check_config_SOURCES = tests/unit/check-config.c
+tests_unit_check_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_config_LDADD = src/ostored/libostored.la src/util/libutil.la $(CHECK_LIBS)
+
 endif HAVE_CHECK

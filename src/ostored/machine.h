@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this machine, and the container around us, has to give. */
+#ifndef OSTORED_MACHINE_H
+#define OSTORED_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* machine_memory() - memory of the machine, and what of it is really available to this process:
+ *   the smaller of MemAvailable and the room (limit less usage without cache that can be dropped)
+ *   in the process's memory cgroup and each one above it, version 1 and 2
+ * @root: "" ; tests give a directory with a proc and a sys of their own
+ * Return: 0, or negative errno when even MemAvailable cannot be read. */
+int machine_memory(const char *root, uint64_t *totalp, uint64_t *availablep);
+
+/* machine_descriptors() - raise RLIMIT_NOFILE to wanted (the hard limit too, where allowed), else to
+ *   the hard limit; never lowers it
+ * Return: how many descriptors there may be. */
+uint64_t machine_descriptors(uint64_t wanted);
+
+/* machine_huge_pages() - the kernel backs memfds by 2 MiB pages where asked (MADV_HUGEPAGE) or always */
+bool machine_huge_pages(const char *root);
+
+#endif
