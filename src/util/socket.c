@@ -89,7 +89,8 @@ int socket_receive(int socket, struct socket_packet *packet, int flags)
 		if (packet->want_credentials)
 			message.msg_controllen += CMSG_SPACE(sizeof(struct ucred));
 		if (packet->want_fds)
-			message.msg_controllen += CMSG_LEN(SOCKET_FDS_MAX * sizeof(int));
+			message.msg_controllen += CMSG_LEN(sizeof(int) *
+				(packet->max_fds ? packet->max_fds : SOCKET_FDS_MAX));
 	}
 	do
 		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);

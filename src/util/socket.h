@@ -34,6 +34,7 @@ struct socket_packet {
 	void *bytes;
 	size_t room;
 	bool want_fds;         /* false: no control buffer; what comes nevertheless never gets a number */
+	size_t max_fds;        /* where they are wanted: no more get a number; 0: SOCKET_FDS_MAX */
 	bool want_credentials; /* SO_PASSCRED is set on this socket */
 	/* set by socket_receive(), on every return */
 	size_t size;
