@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the core wants done.  Small things are done here and now, slow ones by the
+ * crew: the loop never seals what a client could have pinned, and never frees much
+ * memory at once.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "broker/worker.h"
+#include "util/clock.h"
+
+#define CLOSE_HERE_BYTES (256U << 10) /* 50 us at the most */
+#define CLOSES_A_TURN    64
+#define TRIM_HERE_BYTES  (4U << 20) /* 1 ms */
+
+/* The worker cannot go on without the answer that the core waits for, nor tell
+ * anybody: its heir can. */
+static void make_completion_room(struct broker *broker)
+{
+	struct completion *more;
+	size_t room;
+
+	if (broker->n_completions < broker->completions_room)
+		return;
+	room = broker->completions_room ? broker->completions_room * 2 : 256;
+	more = reallocarray(broker->completions, room, sizeof *more);
+	if (!more)
+		abort();
+	broker->completions = more;
+	broker->completions_room = room;
+}
+
+static void complete(struct broker *broker, const struct completion *completion)
+{
+	make_completion_room(broker);
+	broker->completions[broker->n_completions++] = *completion;
+}
+
+static void deliver(struct broker *broker, const struct completion *done)
+{
+	struct core *core = broker->core;
+
+	switch (done->effect) {
+	case CORE_MAKE:
+		core_made(core, broker->now, done->ticket, done->result, done->fd,
+			done->identity.inode);
+		return;
+	case CORE_ADOPT:
+		core_adopted(core, broker->now, done->ticket, done->result, done->identity.inode,
+			done->identity.size);
+		return;
+	case CORE_SEAL:
+		core_sealed(core, broker->now, done->ticket, done->result);
+		return;
+	case CORE_CLOSE:
+		core_closed(core, broker->now, done->ticket);
+		return;
+	case CORE_POOL_FILL:
+		core_pool_filled(core, broker->now, done->ticket, done->result, done->fd,
+			done->identity.inode, done->identity.size);
+		return;
+	case CORE_REPLY:
+	case CORE_CLOSE_STRANGER:
+	case CORE_DISCONNECT:
+		break;
+	}
+	assert(!"an effect without an answer");
+}
+
+static struct connection *connection_at(const struct broker *broker, uint32_t index)
+{
+	return index < broker->options->core->max_connections ? broker->connections[index] : NULL;
+}
+
+static uid_t uid_of(const struct broker *broker, uint32_t index)
+{
+	const struct connection *c = connection_at(broker, index);
+
+	return c ? c->uid : (uid_t)-1;
+}
+
+static void reply(struct broker *broker, const struct core_effect *effect)
+{
+	struct connection *c = connection_at(broker, effect->conn);
+	struct wire_reply hello;
+
+	if (!c)
+		return;
+	switch (effect->reply.type) {
+	case WIRE_HELLO:
+		hello = effect->reply;
+		report_hello(broker, c, &hello);
+		output_reply(broker, c, &hello, &c->client_service_fd,
+			c->client_service_fd >= 0 ? 1 : 0, NULL);
+		return;
+	case WIRE_STATUS:
+		report_status(broker, c, &effect->reply);
+		return;
+	default:
+		output_reply(broker, c, &effect->reply, effect->fds, effect->n_fds,
+			effect->inline_fds);
+	}
+}
+
+/* Pool memory becomes an object.  Return: 0 or negative errno; 1: the crew does it. */
+static int use_pool(struct broker *broker, const struct core_effect *effect,
+	struct completion *done)
+{
+	struct crew_job job = {
+		.type = CREW_TRIM,
+		.ticket = effect->ticket,
+		.key = uid_of(broker, effect->conn),
+		.fd = effect->fd,
+		.size = effect->size,
+	};
+	int r;
+
+	if (effect->data || effect->seal)
+		return memfd_write_sealed(effect->fd, &done->identity, effect->data,
+			effect->data_size);
+	r = memfd_identify(effect->fd, &done->identity);
+	if (r == 0 && done->identity.size > effect->size + TRIM_HERE_BYTES &&
+			crew_submit(broker->crew, &job) == 0)
+		return 1;
+	return r == 0 ? memfd_resize_draft(effect->fd, &done->identity, effect->size) : r;
+}
+
+static void make(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = {
+		.effect = CORE_MAKE,
+		.ticket = effect->ticket,
+		.fd = effect->fd,
+	};
+
+	if (effect->fd >= 0) {
+		done.result = use_pool(broker, effect, &done);
+		if (done.result == 1)
+			return;
+	} else {
+		done.fd = effect->data || effect->seal
+			? memfd_make_sealed(&done.identity, effect->data, effect->data_size)
+			: memfd_make(&done.identity, effect->size, true);
+		done.result = done.fd < 0 ? done.fd : 0;
+		if (done.fd < 0)
+			done.fd = -1;
+	}
+	complete(broker, &done);
+}
+
+static void adopt(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = { .effect = CORE_ADOPT, .ticket = effect->ticket };
+
+	done.result = memfd_adopt(effect->fd, &done.identity);
+	complete(broker, &done);
+}
+
+/* A library that seals before it says so spares us the thread. */
+static void seal(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = { .effect = CORE_SEAL, .ticket = effect->ticket };
+	struct crew_job job = {
+		.type = CREW_SEAL,
+		.ticket = effect->ticket,
+		.key = uid_of(broker, effect->conn),
+		.fd = effect->fd,
+	};
+
+	done.result = memfd_is_sealed(effect->fd);
+	if (done.result == 0) {
+		if (crew_submit(broker->crew, &job) == 0)
+			return;
+		done.result = memfd_seal(effect->fd);
+	} else if (done.result == 1) {
+		done.result = 0;
+	}
+	complete(broker, &done);
+}
+
+static void close_memfd(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = { .effect = CORE_CLOSE, .ticket = effect->ticket };
+	struct crew_job job = {
+		.type = CREW_CLOSE,
+		.ticket = effect->ticket,
+		.fd = effect->fd,
+	};
+
+	output_closing(broker, effect->fd);
+	if ((effect->size > CLOSE_HERE_BYTES || broker->n_closed_here >= CLOSES_A_TURN) &&
+			crew_submit(broker->crew, &job) == 0)
+		return;
+	broker->n_closed_here++;
+	(void)close(effect->fd);
+	complete(broker, &done);
+}
+
+static void fill_pool(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = {
+		.effect = CORE_POOL_FILL,
+		.ticket = effect->ticket,
+		.fd = -1,
+	};
+	struct crew_job job = {
+		.type = CREW_FILL,
+		.ticket = effect->ticket,
+		.size = effect->size,
+		.huge = broker->huge_pages && effect->size % HUGE_PAGE_BYTES == 0,
+		.fd = -1,
+	};
+
+	done.result = crew_submit(broker->crew, &job);
+	if (done.result < 0)
+		complete(broker, &done);
+}
+
+static void disconnect(struct broker *broker, const struct core_effect *effect)
+{
+	struct connection *c = connection_at(broker, effect->conn);
+
+	if (c)
+		connection_fail(broker, c, "%s",
+			effect->text ? effect->text : "it broke the protocol");
+}
+
+static void execute(struct broker *broker, const struct core_effect *effect)
+{
+	switch (effect->type) {
+	case CORE_REPLY:
+		reply(broker, effect);
+		return;
+	case CORE_MAKE:
+		make(broker, effect);
+		return;
+	case CORE_ADOPT:
+		adopt(broker, effect);
+		return;
+	case CORE_SEAL:
+		seal(broker, effect);
+		return;
+	case CORE_CLOSE:
+		close_memfd(broker, effect);
+		return;
+	case CORE_CLOSE_STRANGER:
+		stranger_close(broker, effect->fd, uid_of(broker, effect->conn));
+		return;
+	case CORE_DISCONNECT:
+		disconnect(broker, effect);
+		return;
+	case CORE_POOL_FILL:
+		fill_pool(broker, effect);
+		return;
+	}
+	assert(!"an effect that the worker does not know");
+}
+
+void broker_settle(struct broker *broker)
+{
+	struct connection *c;
+
+	for (;;) {
+		struct core_effect effect;
+
+		while (core_next_effect(broker->core, &effect))
+			execute(broker, &effect);
+		if (broker->next_completion < broker->n_completions) {
+			struct completion done = broker->completions[broker->next_completion++];
+
+			deliver(broker, &done);
+			continue;
+		}
+		broker->next_completion = broker->n_completions = 0;
+		c = TAILQ_FIRST(&broker->doomed);
+		if (!c)
+			return;
+		TAILQ_REMOVE(&broker->doomed, c, departing);
+		connection_end(broker, c);
+	}
+}
+
+void effects_collect(struct broker *broker)
+{
+	static const enum core_effect_type effects[] = {
+		[CREW_SEAL] = CORE_SEAL,
+		[CREW_TRIM] = CORE_MAKE,
+		[CREW_CLOSE] = CORE_CLOSE,
+		[CREW_FILL] = CORE_POOL_FILL,
+	};
+	struct crew_job job;
+
+	while (crew_take(broker->crew, &job)) {
+		struct completion done = {
+			.effect = effects[job.type],
+			.ticket = job.ticket,
+			.result = job.result,
+			.fd = job.fd,
+			.identity = job.identity,
+		};
+
+		deliver(broker, &done);
+		broker_settle(broker);
+	}
+}

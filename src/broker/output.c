@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Replies on their way out.
+ *
+ * A reply is cut into packets (WIRE_PACKET_MAX bytes, WIRE_FDS_PER_PACKET
+ * descriptors) as it is sent, straight from the core's memory.  Only when the
+ * socket is full, or WIRE_FDS_UNACKED descriptors are on their way, what is left
+ * is copied and queued - not as packets, but as items: descriptors by number,
+ * and bytes of objects not at all, so that a client that asks for much and reads
+ * nothing costs us little.  A connection's queue is bounded by QUEUED_BYTES_MAX.
+ *
+ * A queued item names a memfd by its number, and the core may close that memfd
+ * before the item is sent.  The number could then mean another object, even one
+ * that this client may not read.  So output_closing() comes before every close:
+ *  - an item with a descriptor has a pin, which its client holds.  That it is
+ *    gone means that the client gave back what it had not received (no correct
+ *    one does), or deleted its own draft: its connection ends;
+ *  - an item with bytes has no pin, and somebody else may delete the object: the
+ *    bytes are read now, and kept with the item.
+ * Both are found through a count per descriptor, so that a close costs nothing
+ * while nobody is behind.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/worker.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define FIXED_ROOM       2048 /* header, numbers and text of a reply, with room to spare */
+#define HOLDERS_A_PACKET 512
+#define FIELDS_A_PACKET  256
+#define TRY_AGAIN_NS     (5 * NS_PER_MS)
+
+struct rescued {
+	struct rescued *next;
+	char bytes[];
+};
+
+struct outgoing {
+	TAILQ_ENTRY(outgoing) queue;
+	struct wire_reply reply;
+	const int *fds;
+	const int *inline_fds;
+	uint32_t n_fds;
+	uint32_t next_item, next_fd, next_holder, next_field;
+	bool service; /* for the service socket */
+	bool queued;  /* counted in broker.queued_uses */
+	struct rescued *rescued;
+	size_t bytes; /* what it costs */
+};
+
+/* ---- a reply's copy ---- */
+
+/* Writes into a block, or with at NULL only counts. */
+struct bump {
+	char *at;
+	size_t used;
+};
+
+static void *bump_take(struct bump *bump, size_t size)
+{
+	void *p = bump->at ? bump->at + bump->used : NULL;
+
+	bump->used += (size + 7) & ~(size_t)7;
+	return p;
+}
+
+static const void *bump_copy(struct bump *bump, const void *from, size_t size)
+{
+	void *p = bump_take(bump, size);
+
+	if (p && size > 0)
+		memcpy(p, from, size);
+	return p;
+}
+
+static const char *bump_string(struct bump *bump, const char *from)
+{
+	return from ? bump_copy(bump, from, strlen(from) + 1) : NULL;
+}
+
+static void bump_items(struct bump *bump, struct outgoing *to, const struct outgoing *from)
+{
+	uint32_t n = from->reply.n_items - from->next_item;
+	const struct wire_item *source = from->reply.items + from->next_item;
+	struct wire_item *items = bump_take(bump, n * sizeof *items);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct wire_item item = source[i];
+
+		item.metadata = bump_copy(bump, item.metadata, item.metadata_size);
+		if (item.data)
+			item.data = bump_copy(bump, item.data, item.data_size);
+		item.name = bump_string(bump, item.name);
+		item.names = bump_copy(bump, item.names, item.names_size);
+		if (items)
+			items[i] = item;
+	}
+	to->reply.items = items;
+	to->reply.n_items = n;
+	to->n_fds = from->n_fds - from->next_fd;
+	to->fds = bump_copy(bump, from->fds ? from->fds + from->next_fd : NULL,
+		to->n_fds * sizeof(int));
+	if (from->inline_fds)
+		to->inline_fds = bump_copy(bump, from->inline_fds + from->next_item,
+			n * sizeof(int));
+}
+
+static void bump_rest(struct bump *bump, struct outgoing *to, const struct outgoing *from)
+{
+	uint32_t n_holders = from->reply.n_holders - from->next_holder;
+	uint32_t n_fields = from->reply.n_fields - from->next_field;
+	struct wire_holder *holders = bump_take(bump, n_holders * sizeof *holders);
+	struct wire_field *fields = bump_take(bump, n_fields * sizeof *fields);
+
+	for (uint32_t i = 0; i < n_holders; i++) {
+		struct wire_holder holder = from->reply.holders[from->next_holder + i];
+
+		holder.text = bump_string(bump, holder.text);
+		if (holders)
+			holders[i] = holder;
+	}
+	for (uint32_t i = 0; i < n_fields; i++) {
+		struct wire_field field = from->reply.fields[from->next_field + i];
+
+		field.key = bump_string(bump, field.key);
+		field.value = bump_string(bump, field.value);
+		field.origin = bump_string(bump, field.origin);
+		if (fields)
+			fields[i] = field;
+	}
+	to->reply.holders = holders;
+	to->reply.n_holders = n_holders;
+	to->reply.fields = fields;
+	to->reply.n_fields = n_fields;
+	to->reply.text = bump_string(bump, from->reply.text);
+}
+
+/* What is left of a reply, in one block of memory.  NULL: no memory. */
+static struct outgoing *outgoing_copy(const struct outgoing *from)
+{
+	struct bump bump = { .at = NULL };
+
+	for (;;) {
+		struct outgoing *to = bump_take(&bump, sizeof *to), scratch;
+		struct outgoing *copy = to ? to : &scratch;
+
+		*copy = (struct outgoing){ .reply = from->reply, .service = from->service };
+		bump_items(&bump, copy, from);
+		bump_rest(&bump, copy, from);
+		if (to) {
+			to->bytes = bump.used;
+			return to;
+		}
+		bump.at = malloc(bump.used);
+		if (!bump.at)
+			return NULL;
+		bump.used = 0;
+	}
+}
+
+static bool is_inline(const struct outgoing *out, uint32_t item)
+{
+	return (out->reply.items[item].flags & WIRE_ITEM_INLINE) && out->inline_fds &&
+		!out->reply.items[item].data && out->inline_fds[item] >= 0;
+}
+
+static void add_use(struct broker *broker, int fd, uint32_t add)
+{
+	if ((size_t)fd < broker->n_queued_uses)
+		broker->queued_uses[fd] += add;
+}
+
+/* Of the next items and descriptors, so many. */
+static void count_uses(struct broker *broker, const struct outgoing *out, uint32_t n_items,
+	uint32_t n_fds, uint32_t add)
+{
+	for (uint32_t i = 0; i < n_fds; i++)
+		add_use(broker, out->fds[out->next_fd + i], add);
+	for (uint32_t i = 0; i < n_items; i++)
+		if (is_inline(out, out->next_item + i))
+			add_use(broker, out->inline_fds[out->next_item + i], add);
+}
+
+static void count_all_uses(struct broker *broker, const struct outgoing *out, uint32_t add)
+{
+	count_uses(broker, out, out->reply.n_items - out->next_item, out->n_fds - out->next_fd,
+		add);
+}
+
+static void outgoing_free(struct outgoing *out)
+{
+	while (out->rescued) {
+		struct rescued *next = out->rescued->next;
+
+		free(out->rescued);
+		out->rescued = next;
+	}
+	free(out);
+}
+
+/* ---- sending ---- */
+
+static int read_object(int fd, char *to, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, to + done, size - done, (off_t)done);
+
+		if (n == 0)
+			return -EIO;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+/* Chooses the items of the next packet. */
+static void choose_items(const struct outgoing *out, uint32_t window, struct wire_reply *packet,
+	uint32_t *n_fdsp)
+{
+	uint32_t n = 0, n_fds = 0, max_fds = MIN(window, (uint32_t)WIRE_FDS_PER_PACKET);
+	size_t size = FIXED_ROOM;
+
+	for (uint32_t i = out->next_item; i < out->reply.n_items && n < WIRE_ITEMS_MAX; i++, n++) {
+		const struct wire_item *item = &out->reply.items[i];
+		bool with_fd = item->flags & WIRE_ITEM_FD;
+
+		size += wire_reply_item_size(out->reply.type, item);
+		if (size > WIRE_PACKET_MAX || (with_fd && n_fds == max_fds))
+			break;
+		n_fds += with_fd;
+	}
+	packet->items = out->reply.items ? out->reply.items + out->next_item : NULL;
+	packet->n_items = n;
+	*n_fdsp = n_fds;
+}
+
+/* The bytes of objects go from their memfds straight into the packet. */
+static int fill_holes(struct broker *broker, const struct outgoing *out, uint32_t n_items)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < n_items && r == 0; i++)
+		if (broker->holes[i])
+			r = read_object(out->inline_fds[out->next_item + i], broker->holes[i],
+				out->reply.items[out->next_item + i].data_size);
+	return r;
+}
+
+static bool is_sent(const struct outgoing *out)
+{
+	return out->next_item == out->reply.n_items && out->next_fd == out->n_fds &&
+		out->next_holder == out->reply.n_holders && out->next_field == out->reply.n_fields;
+}
+
+/* Encode as much of the holders and fields as fits. */
+static ssize_t encode(struct broker *broker, struct wire_reply *packet, const struct outgoing *out)
+{
+	bool last_items = out->next_item + packet->n_items == out->reply.n_items;
+	uint32_t holders = out->reply.n_holders - out->next_holder;
+	uint32_t fields = out->reply.n_fields - out->next_field;
+	ssize_t size;
+
+	packet->holders = out->reply.holders ? out->reply.holders + out->next_holder : NULL;
+	packet->fields = out->reply.fields ? out->reply.fields + out->next_field : NULL;
+	packet->n_holders = last_items ? MIN(holders, (uint32_t)HOLDERS_A_PACKET) : 0;
+	packet->n_fields = last_items ? MIN(fields, (uint32_t)FIELDS_A_PACKET) : 0;
+	for (;;) {
+		packet->more = !last_items || packet->n_holders < holders ||
+			packet->n_fields < fields;
+		size = wire_reply_encode_holes(packet, broker->outbound, WIRE_PACKET_MAX,
+			broker->holes);
+		if (size != -EMSGSIZE || packet->n_holders + packet->n_fields == 0)
+			return size;
+		packet->n_holders /= 2;
+		packet->n_fields /= 2;
+	}
+}
+
+/* Return: 1 sent; 0: the window is closed; negative errno. */
+static int send_packet(struct broker *broker, struct connection *c, struct outgoing *out)
+{
+	uint32_t window = WIRE_FDS_UNACKED - (c->fds_sent - c->fds_acked);
+	struct wire_reply packet = out->reply;
+	uint32_t n_fds;
+	ssize_t size;
+	int r;
+
+	choose_items(out, window, &packet, &n_fds);
+	if (packet.n_items == 0 && out->next_item < out->reply.n_items)
+		return window == 0 ? 0 : -EMSGSIZE;
+	if (out->reply.n_items == 0 && out->n_fds > out->next_fd) { /* the hello's */
+		n_fds = out->n_fds - out->next_fd;
+		if (n_fds > window)
+			return 0;
+	}
+	assert(out->next_fd + n_fds <= out->n_fds);
+	packet.n_fds = n_fds;
+	size = encode(broker, &packet, out);
+	if (size < 0)
+		return (int)size;
+	r = fill_holes(broker, out, packet.n_items);
+	if (r < 0)
+		return r;
+	r = socket_send(out->service ? c->service_fd : c->call_fd, broker->outbound, (size_t)size,
+		n_fds > 0 ? out->fds + out->next_fd : NULL, n_fds, MSG_DONTWAIT);
+	if (r < 0)
+		return r;
+	if (out->queued)
+		count_uses(broker, out, packet.n_items, n_fds, (uint32_t)-1);
+	out->next_item += packet.n_items;
+	out->next_fd += n_fds;
+	out->next_holder += packet.n_holders;
+	out->next_field += packet.n_fields;
+	c->fds_sent += n_fds;
+	return 1;
+}
+
+/* Send all of it, or as much as the connection takes; then block says why no more. */
+static void send_reply(struct broker *broker, struct connection *c, struct outgoing *out)
+{
+	int r;
+
+	c->block = OUTPUT_FREE;
+	do {
+		r = send_packet(broker, c, out);
+	} while (r == 1 && !is_sent(out));
+	switch (r) {
+	case 1:
+		if (out->reply.type == WIRE_HELLO && c->client_service_fd >= 0) {
+			(void)close(c->client_service_fd); /* a socket of ours, its client has it */
+			c->client_service_fd = -1;
+		}
+		break;
+	case 0:
+		c->block = OUTPUT_WINDOW;
+		break;
+	case -EAGAIN:
+		c->block = OUTPUT_SOCKET;
+		break;
+	case -ETOOMANYREFS:
+		c->block = OUTPUT_KERNEL;
+		broker->output_again =
+			MIN(broker->output_again, deadline_ns(broker->now, TRY_AGAIN_NS));
+		break;
+	case -EPIPE:
+	case -ECONNRESET:
+	case -ECONNREFUSED:
+	case -ENOTCONN:
+		connection_doom(broker, c); /* it hung up */
+		break;
+	default:
+		connection_fail(broker, c, "a reply to its %s cannot be sent: %s",
+			wire_type_name(out->reply.type), strerror(-r));
+	}
+}
+
+static void queue(struct broker *broker, struct connection *c, const struct outgoing *rest)
+{
+	struct outgoing *out = outgoing_copy(rest);
+
+	if (!out) {
+		connection_fail(broker, c, "no memory for replies that it does not read");
+		return;
+	}
+	if (TAILQ_EMPTY(&c->output))
+		TAILQ_INSERT_TAIL(&broker->blocked, c, blocked);
+	TAILQ_INSERT_TAIL(&c->output, out, queue);
+	out->queued = true;
+	count_all_uses(broker, out, 1);
+	c->output_bytes += out->bytes;
+	if (c->output_bytes > QUEUED_BYTES_MAX)
+		connection_fail(broker, c, "it does not read its replies");
+}
+
+static void dequeue(struct broker *broker, struct connection *c, struct outgoing *out)
+{
+	c->output_bytes -= out->bytes;
+	TAILQ_REMOVE(&c->output, out, queue);
+	if (TAILQ_EMPTY(&c->output)) {
+		TAILQ_REMOVE(&broker->blocked, c, blocked);
+		c->block = OUTPUT_FREE;
+	}
+	outgoing_free(out);
+}
+
+void output_clear(struct broker *broker, struct connection *c)
+{
+	struct outgoing *out;
+
+	while ((out = TAILQ_FIRST(&c->output))) {
+		count_all_uses(broker, out, (uint32_t)-1);
+		dequeue(broker, c, out);
+	}
+	c->block = OUTPUT_FREE;
+}
+
+void output_flush(struct broker *broker, struct connection *c)
+{
+	struct outgoing *out;
+
+	while (!c->doomed && (out = TAILQ_FIRST(&c->output))) {
+		send_reply(broker, c, out);
+		if (c->doomed) /* out is freed */
+			return;
+		if (!is_sent(out))
+			break;
+		dequeue(broker, c, out);
+	}
+	connection_update(broker, c);
+}
+
+static void send_or_queue(struct broker *broker, struct connection *c, struct outgoing *out)
+{
+	if (c->doomed || c->hung_up)
+		return;
+	if (TAILQ_EMPTY(&c->output)) {
+		send_reply(broker, c, out);
+		if (c->doomed || is_sent(out))
+			return;
+	}
+	queue(broker, c, out);
+	connection_update(broker, c);
+}
+
+void output_reply(struct broker *broker, struct connection *c, const struct wire_reply *reply,
+	const int *fds, uint32_t n_fds, const int *inline_fds)
+{
+	struct outgoing out = {
+		.reply = *reply,
+		.fds = fds,
+		.n_fds = n_fds,
+		.inline_fds = inline_fds,
+	};
+
+	send_or_queue(broker, c, &out);
+	if (reply->type == WIRE_RESUME && c->service_fd >= 0) {
+		/* A service socket that is full has a client that does not read it, and
+		 * will learn of the heir from its call socket. */
+		out = (struct outgoing){ .reply = *reply, .service = true };
+		(void)send_packet(broker, c, &out);
+	}
+}
+
+/* ---- descriptors that end before their replies are sent ---- */
+
+static int rescue(struct broker *broker, struct connection *c, struct outgoing *out, uint32_t item)
+{
+	struct wire_item *items = (struct wire_item *)out->reply.items; /* our own copy */
+	struct rescued *rescued = malloc(sizeof *rescued + items[item].data_size);
+	int r;
+
+	if (!rescued)
+		return -ENOMEM;
+	r = read_object(out->inline_fds[item], rescued->bytes, items[item].data_size);
+	if (r < 0) {
+		free(rescued);
+		return r;
+	}
+	rescued->next = out->rescued;
+	out->rescued = rescued;
+	items[item].data = rescued->bytes;
+	add_use(broker, out->inline_fds[item], (uint32_t)-1);
+	out->bytes += items[item].data_size;
+	c->output_bytes += items[item].data_size;
+	return 0;
+}
+
+static void connection_closing(struct broker *broker, struct connection *c, int fd)
+{
+	struct outgoing *out;
+
+	TAILQ_FOREACH(out, &c->output, queue) {
+		for (uint32_t i = out->next_fd; i < out->n_fds; i++)
+			if (out->fds[i] == fd) {
+				connection_fail(broker, c,
+					"it gave back an object before it had received it");
+				return;
+			}
+		for (uint32_t i = out->next_item; i < out->reply.n_items; i++)
+			if (is_inline(out, i) && out->inline_fds[i] == fd &&
+					(rescue(broker, c, out, i) < 0 ||
+					c->output_bytes > QUEUED_BYTES_MAX)) {
+				connection_fail(broker, c, "it does not read its replies");
+				return;
+			}
+	}
+}
+
+void output_closing(struct broker *broker, int fd)
+{
+	struct connection *c, *next;
+
+	if ((size_t)fd < broker->n_queued_uses && broker->queued_uses[fd] == 0)
+		return;
+	for (c = TAILQ_FIRST(&broker->blocked); c; c = next) {
+		next = TAILQ_NEXT(c, blocked);
+		connection_closing(broker, c, fd);
+	}
+}
+
+int64_t output_tick(struct broker *broker)
+{
+	struct connection *c, *next;
+
+	if (broker->output_again > broker->now)
+		return broker->output_again;
+	broker->output_again = FOREVER_NS;
+	for (c = TAILQ_FIRST(&broker->blocked); c; c = next) {
+		next = TAILQ_NEXT(c, blocked);
+		if (c->block == OUTPUT_KERNEL)
+			output_flush(broker, c);
+	}
+	broker_settle(broker);
+	return broker->output_again;
+}

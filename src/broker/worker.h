@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * broker/worker.h - what the files of the worker share
+ *
+ * All of it lives on one thread, *main*; memory/crew.h's threads see nothing of
+ * it.  How a request travels:
+ *
+ *   loop.c -> connection.c: a packet is read, decoded, checked -> core_request()
+ *          -> effects.c: broker_settle() takes the core's effects and carries them
+ *             out: memfds made, sealed and closed (or handed to the crew), replies
+ *             sent by output.c
+ *
+ * What an effect leads to (core_made() and the like) is itself an event, and an
+ * event ends the life of what older effects point to.  So an executed effect only
+ * leaves a completion; completions are delivered one by one, whenever no effect is
+ * left.  For the same reason nothing ends a connection on the spot: it is doomed,
+ * and broker_settle() ends it.
+ *
+ * A 4 KiB PUT that finds the worker awake costs recvmsg, memfd_create, pwrite,
+ * F_ADD_SEALS, fstat (the inode, by which the heir knows it again) and sendmsg; a
+ * 4 KiB GET costs recvmsg, pread and sendmsg.  One epoll_wait that does not sleep
+ * comes with every 16 packets.  A release costs recvmsg, and a dropped object close.
+ */
+#ifndef BROKER_WORKER_H
+#define BROKER_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "broker/broker.h"
+#include "core/core.h"
+#include "memory/crew.h"
+#include "util/socket.h"
+#include "wire/message.h"
+
+#define HANDSHAKE_NS       (INT64_C(5) * 1000000000) /* from accept to the hello */
+#define HANDSHAKES_MAX     256
+#define HANDSHAKES_PER_UID 32
+#define PACKETS_PER_TURN   16 /* of one connection, while others wait */
+#define QUEUED_BYTES_MAX   (32U << 20) /* of replies that a connection does not read */
+#define STRANGERS_PER_UID  8  /* being closed; who has more is not served */
+#define N_HOT              4
+
+struct broker;
+struct connection;
+
+/* ---- sources of events: what epoll's data points to ---- */
+
+enum source_kind {
+	SOURCE_LISTENER,
+	SOURCE_SIGNAL,
+	SOURCE_CREW,
+	SOURCE_STARTER,
+	SOURCE_CALL,
+	SOURCE_PROCESS,
+};
+
+struct source {
+	enum source_kind kind;
+	struct connection *connection; /* CALL, PROCESS */
+};
+
+/* ---- connections ---- */
+
+enum connection_state {
+	CONNECTION_GREETING, /* accepted, no hello yet: the core does not know of it */
+	CONNECTION_FORKED,   /* a forked child's, which has not said who it is */
+	CONNECTION_SERVING,
+	CONNECTION_ENDED,    /* nothing is open any more; freed at the end of the turn */
+};
+
+/* Why the first queued reply has not been sent. */
+enum output_block {
+	OUTPUT_FREE,
+	OUTPUT_SOCKET, /* the peer does not read: EPOLLOUT tells */
+	OUTPUT_WINDOW, /* WIRE_FDS_UNACKED descriptors are on their way: an ack tells */
+	OUTPUT_KERNEL, /* our user has too many descriptors on their way (ETOOMANYREFS): tried again */
+};
+
+struct outgoing;
+TAILQ_HEAD(outgoing_queue, outgoing);
+
+struct connection {
+	enum connection_state state;
+	uint32_t index; /* the core's */
+	int call_fd, service_fd, pid_fd; /* -1: none */
+	int client_service_fd; /* leaves with the reply to the hello; -1 */
+	pid_t pid;
+	uid_t uid;
+	char comm[16];
+	bool resuming; /* the heir waits for WIRE_RECONCILE */
+	bool hung_up;  /* the peer is gone: what it sent still counts, replies go nowhere */
+	bool doomed;   /* will be ended by broker_settle() */
+	uint32_t fds_sent, fds_acked; /* wrap */
+	uint32_t interest; /* what epoll watches for */
+	int64_t deadline;  /* of the hello */
+	struct source call_source, process_source;
+	struct outgoing_queue output;
+	size_t output_bytes;
+	enum output_block block;
+	TAILQ_ENTRY(connection) greeting;  /* in broker.greeting while GREETING, oldest first */
+	TAILQ_ENTRY(connection) blocked;   /* in broker.blocked while output is not empty */
+	TAILQ_ENTRY(connection) departing; /* in broker.doomed, then in broker.ended */
+};
+TAILQ_HEAD(connection_list, connection);
+
+/* ---- the worker ---- */
+
+struct completion {
+	enum core_effect_type effect; /* MAKE ADOPT SEAL CLOSE POOL_FILL */
+	uint32_t ticket;
+	int result;
+	int fd;
+	struct memfd_identity identity;
+};
+
+struct stranger;
+TAILQ_HEAD(stranger_list, stranger);
+
+struct broker {
+	const struct broker_options *options;
+	struct core *core;
+	struct crew *crew;
+	int64_t now; /* CLOCK_MONOTONIC when the turn, or the packet, began */
+	bool stopping;
+	bool huge_pages;
+
+	/* loop.c */
+	int epoll_fd, signal_fd;
+	struct source listener_source, signal_source, crew_source, starter_source;
+	struct connection *hot[N_HOT]; /* read last, first tried when spinning; NULL: none */
+	unsigned int next_hot;
+	bool may_spin;
+	int64_t spin_ns;
+	bool starter_gone;
+	int64_t idle_since; /* nobody is connected since */
+
+	/* listener.c */
+	struct connection_list greeting;
+	uint32_t n_greeting;
+	int64_t accept_again; /* INT64_MAX: accepting */
+
+	/* connection.c */
+	struct connection **connections; /* by the core's index; NULL: none */
+	uint32_t n_connections;
+	struct connection_list doomed, ended;
+	void *packet; /* WIRE_PACKET_MAX, read into */
+	struct wire_scratch decoded;
+
+	/* output.c */
+	struct connection_list blocked;
+	int64_t output_again; /* earliest OUTPUT_KERNEL is tried again; INT64_MAX */
+	void *outbound; /* WIRE_PACKET_MAX, encoded into */
+	void **holes;   /* WIRE_ITEMS_MAX: where in it bytes of objects go */
+	uint32_t *queued_uses; /* by descriptor: how many queued items name it */
+	size_t n_queued_uses;
+
+	/* effects.c */
+	struct completion *completions;
+	size_t n_completions, completions_room, next_completion;
+	unsigned int n_closed_here; /* descriptors closed on the loop in this turn */
+
+	/* stranger.c */
+	struct stranger_list strangers;
+	int64_t strangers_due;
+	int tombstone;
+
+	/* report.c */
+	int64_t complaints_since;
+	unsigned int n_complaints, n_unsaid;
+};
+
+/* loop.c */
+int loop_init(struct broker *broker);
+void loop_deinit(struct broker *broker);
+/* Until broker->stopping.  Return: 0 or negative errno. */
+int loop_run(struct broker *broker);
+/* Watch for EPOLLIN and the like; events 0: no longer. */
+int loop_watch(struct broker *broker, int fd, struct source *source, uint32_t events);
+void loop_change(struct broker *broker, int fd, struct source *source, uint32_t events);
+void loop_forget(struct broker *broker, int fd);
+
+/* listener.c */
+void listener_accept(struct broker *broker);
+/* Deadlines of hellos, and the end of a pause.  Return: when it is next due. */
+int64_t listener_tick(struct broker *broker);
+
+/* connection.c */
+/* A connection for this socket, watched.  @index CORE_NO_CONN: the core does not know it.
+ * Return: NULL when there is no memory; the socket stays the caller's. */
+struct connection *connection_new(struct broker *broker, enum connection_state state, int call_fd,
+	uint32_t index);
+/* Read and carry out at most max_packets.  Return: how many. */
+unsigned int connection_read(struct broker *broker, struct connection *connection,
+	unsigned int max_packets);
+/* The peer is gone: carry out what it had sent, then doom it. */
+void connection_hang_up(struct broker *broker, struct connection *connection);
+/* It will be ended by the next broker_settle(); nothing is sent any more. */
+void connection_doom(struct broker *broker, struct connection *connection);
+/* Doom it, and say in the log why. */
+void connection_fail(struct broker *broker, struct connection *connection, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Tell the core, close everything.  Only between effects. */
+void connection_end(struct broker *broker, struct connection *connection);
+void connections_free_ended(struct broker *broker);
+/* Watch for what it can do now. */
+void connection_update(struct broker *broker, struct connection *connection);
+
+/* output.c */
+/* @fds, @inline_fds: as in struct core_effect.  Everything is borrowed for the call only. */
+void output_reply(struct broker *broker, struct connection *connection,
+	const struct wire_reply *reply, const int *fds, uint32_t n_fds, const int *inline_fds);
+/* Go on with what is queued. */
+void output_flush(struct broker *broker, struct connection *connection);
+void output_clear(struct broker *broker, struct connection *connection);
+/* This memfd of ours is about to be closed. */
+void output_closing(struct broker *broker, int fd);
+int64_t output_tick(struct broker *broker);
+
+/* effects.c */
+void broker_settle(struct broker *broker);
+/* Results of the crew. */
+void effects_collect(struct broker *broker);
+
+/* peer.c */
+struct peer {
+	struct core_peer core;
+	gid_t *groups; /* owned; core.groups points to it */
+};
+/* Credentials at connect, from the socket.  Return: 0 or negative errno. */
+int peer_read(struct peer *peer, int socket);
+void peer_deinit(struct peer *peer);
+/* A descriptor of the process that connected.  Return: it, or negative errno. */
+int peer_pidfd(int socket, pid_t pid);
+int pidfd_of(pid_t pid);
+bool is_pidfd(int fd);
+/* Which process?  -1: it is gone. */
+pid_t pidfd_process(int pidfd);
+/* Its name; "" when it cannot be had. */
+void process_comm(pid_t pid, char comm[16]);
+/* Is it one end of a connected AF_UNIX SOCK_SEQPACKET pair? Never blocks, whatever fd is. */
+bool is_packet_socket(int fd);
+
+/* report.c */
+void report_hello(const struct broker *broker, const struct connection *connection,
+	struct wire_reply *reply);
+void report_config(struct broker *broker, struct connection *connection, uint64_t serial);
+/* The core's fields and the worker's own. */
+void report_status(struct broker *broker, struct connection *connection,
+	const struct wire_reply *reply);
+/* One line about a client that misbehaves, unless there were too many of late. */
+void report_complaint(struct broker *broker, const struct connection *connection,
+	const char *reason);
+
+/* stranger.c */
+/* Takes fd.  @uid: who sent it */
+void stranger_close(struct broker *broker, int fd, uid_t uid);
+/* The dead worker left it in the table. */
+void stranger_inherit(struct broker *broker, int fd);
+unsigned int strangers_of(const struct broker *broker, uid_t uid);
+int64_t strangers_tick(struct broker *broker);
+void strangers_deinit(struct broker *broker);
+
+/* worker.c */
+/* Open what every worker has of its own: crew, epoll, signals. */
+int broker_open(struct broker *broker);
+
+/* recover.c */
+/* Make the descriptor table and the core's tables agree.  Calls broker_open(), at the one right moment.
+ * Return: 0 or negative errno. */
+int recover(struct broker *broker);
+
+#endif
