@@ -40,6 +40,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define OSTORE_FOREVER      INT64_MAX
 #define OSTORE_METADATA_MAX 65536 /* bytes of metadata an object may carry */
@@ -320,6 +321,7 @@ void ostore_config_free(struct ostore_setting *settings);
 const char *ostore_state_name(enum ostore_state state);
 const char *ostore_version(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
