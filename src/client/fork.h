@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The list of this process's connections, and what happens to them at fork(2). */
+#ifndef CLIENT_FORK_H
+#define CLIENT_FORK_H
+
+struct ostore;
+
+/* Enter a connection into the list; the first one installs the fork handlers.
+ * Return: 0, -ENOMEM with a sentence. */
+int fork_remember(struct ostore *conn);
+
+/* Take it out.  No lock held. */
+void fork_forget(struct ostore *conn);
+
+/* Lock held, state CHILD; drops the lock meanwhile: tell the broker that we
+ * exist.  Afterwards the state is OPEN, or DEAD. */
+void fork_introduce_child(struct ostore *conn);
+
+#endif

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looking: list, stat, stats, config.
+ *
+ * What the broker says is copied, packet by packet, into a result that is one
+ * array (or struct) for the caller and a chain of blocks behind it for
+ * everything that it points to.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/call.h"
+#include "client/connection.h"
+#include "client/error.h"
+#include "config.h"
+#include "util/cleanup.h"
+
+#define LIST_PAGE 256
+
+/* ---- memory of a result ---- */
+
+struct block {
+	struct block *next;
+	_Alignas(16) char bytes[];
+};
+
+static void *block_take(struct block **blocks, size_t size)
+{
+	struct block *block = calloc(1, sizeof *block + size);
+
+	if (!block)
+		return NULL;
+	block->next = *blocks;
+	*blocks = block;
+	return block->bytes;
+}
+
+static void *block_copy(struct block **blocks, const void *bytes, size_t size)
+{
+	void *copy = block_take(blocks, size + 1); /* the last byte ends a text */
+
+	if (copy && size > 0)
+		memcpy(copy, bytes, size);
+	return copy;
+}
+
+static void blocks_free(struct block *blocks)
+{
+	while (blocks) {
+		struct block *next = blocks->next;
+
+		free(blocks);
+		blocks = next;
+	}
+}
+
+/* Every result begins with this; the caller's pointer is to what follows. */
+struct result {
+	struct block *blocks;
+	_Alignas(16) char array[];
+};
+
+static struct result *result_of(void *array)
+{
+	return (struct result *)((char *)array - offsetof(struct result, array));
+}
+
+static void result_free(void *array)
+{
+	if (!array)
+		return;
+	blocks_free(result_of(array)->blocks);
+	free(result_of(array));
+}
+
+/* An array that grows: elements of one size, in a result. */
+struct growing {
+	struct result *result;
+	size_t element_size;
+	size_t n, room;
+};
+
+static int growing_reserve(struct growing *growing, size_t n)
+{
+	size_t room = MAX(growing->n + n, 2 * growing->room);
+	struct result *result;
+
+	if (growing->result && growing->n + n <= growing->room)
+		return 0;
+	room = MAX(room, (size_t)1);
+	result = realloc(growing->result, sizeof *result + room * growing->element_size);
+	if (!result)
+		return -ENOMEM;
+	if (!growing->result)
+		result->blocks = NULL;
+	growing->result = result;
+	growing->room = room;
+	return 0;
+}
+
+static void *growing_at(const struct growing *growing, size_t i)
+{
+	return growing->result->array + i * growing->element_size;
+}
+
+static void growing_deinit(struct growing *growing)
+{
+	if (growing->result)
+		result_free(growing->result->array);
+	growing->result = NULL;
+}
+
+/* ---- items to infos ---- */
+
+static const char *const *copy_names(struct block **blocks, const char *names, size_t size)
+{
+	const char **list;
+	char *texts;
+	size_t n = 0;
+
+	for (size_t i = 0; i < size; i++)
+		n += names[i] == '\0';
+	list = block_take(blocks, (n + 1) * sizeof *list);
+	texts = block_copy(blocks, names, size);
+	if (!list || !texts)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		list[i] = texts;
+		texts += strlen(texts) + 1;
+	}
+	return list;
+}
+
+static int copy_info(struct block **blocks, const struct wire_item *item, struct ostore_info *info)
+{
+	*info = (struct ostore_info){
+		.size = item->size,
+		.metadata_size = item->metadata_size,
+		.state = (enum ostore_state)item->state,
+		.refs = item->refs,
+		.pins = item->pins,
+		.uid = item->uid,
+		.gid = item->gid,
+		.mode = item->mode,
+		.created_ns = item->created_ns,
+		.last_access_ns = item->last_access_ns,
+		.accesses = item->accesses,
+	};
+	memcpy(&info->id, &item->id, sizeof info->id);
+	info->names = copy_names(blocks, item->names, item->names_size);
+	info->metadata = block_copy(blocks, item->metadata, item->metadata_size);
+	return info->names && info->metadata ? 0 : -ENOMEM;
+}
+
+/* ---- one call whose packets are collected ---- */
+
+static int look(struct ostore *conn, struct call *call, void *user,
+	int (*collect)(struct call *, const struct wire_reply *), void (*restart)(struct call *),
+	uint64_t *cursorp, const char *what)
+{
+	int r;
+
+	call->user = user;
+	call->collect = collect;
+	call->restart = restart;
+	r = call_one(conn, call, CALL_PATIENT, "%s", what);
+	*cursorp = call->cursor;
+	call_end(conn, call);
+	return r;
+}
+
+/* ---- list ---- */
+
+struct listing {
+	struct growing infos;
+	size_t n_before; /* when this page was asked for */
+};
+
+static int collect_list(struct call *call, const struct wire_reply *reply)
+{
+	struct listing *listing = call->user;
+	struct growing *infos = &listing->infos;
+
+	if (growing_reserve(infos, reply->n_items) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < reply->n_items; i++) {
+		if (copy_info(&infos->result->blocks, &reply->items[i], growing_at(infos, infos->n)) < 0)
+			return -ENOMEM;
+		infos->n++;
+	}
+	return 0;
+}
+
+/* What the page's blocks take is freed with the list. */
+static void restart_list(struct call *call)
+{
+	struct listing *listing = call->user;
+
+	listing->infos.n = listing->n_before;
+}
+
+int ostore_list(struct ostore *conn, struct ostore_info **infosp, size_t *np)
+{
+	struct listing listing = { .infos = { .element_size = sizeof(struct ostore_info) } };
+	uint64_t cursor = 0;
+	int r;
+
+	if (!infosp || !np)
+		return fail(-EINVAL, "list: no place for the result");
+	r = connection_enter(conn);
+	if (r < 0)
+		return r;
+	if (growing_reserve(&listing.infos, LIST_PAGE) < 0)
+		r = fail_memory();
+	while (r == 0) {
+		struct waiter waiter = WAITER_INIT;
+		struct call *call = call_new(WIRE_LIST, 0, &waiter);
+
+		if (!call) {
+			r = fail_memory();
+			break;
+		}
+		listing.n_before = listing.infos.n;
+		call->request.cursor = cursor;
+		call->request.limit = LIST_PAGE;
+		r = look(conn, call, &listing, collect_list, restart_list, &cursor, "list");
+		if (cursor == 0)
+			break;
+	}
+	connection_leave(conn);
+	if (r < 0) {
+		growing_deinit(&listing.infos);
+		return r;
+	}
+	*infosp = growing_at(&listing.infos, 0);
+	*np = listing.infos.n;
+	return 0;
+}
+
+void ostore_list_free(struct ostore_info *infos)
+{
+	result_free(infos);
+}
+
+/* ---- stat ---- */
+
+struct stat_result {
+	struct result *result; /* its array is one struct ostore_stat */
+	struct growing holders;
+	bool seen;
+};
+
+static int collect_stat(struct call *call, const struct wire_reply *reply)
+{
+	struct stat_result *r = call->user;
+	struct ostore_stat *stat = (struct ostore_stat *)r->result->array;
+	const struct wire_item *item = reply->items;
+
+	if (reply->n_items > 0 && !r->seen) {
+		r->seen = true;
+		if (copy_info(&r->result->blocks, item, &stat->info) < 0)
+			return -ENOMEM;
+		stat->address = item->address;
+		stat->charged_bytes = item->charged_bytes;
+		stat->resident_bytes = item->resident_bytes;
+		stat->deleted = item->flags & WIRE_ITEM_DELETED;
+	}
+	if (growing_reserve(&r->holders, reply->n_holders) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < reply->n_holders; i++) {
+		const struct wire_holder *from = &reply->holders[i];
+		struct ostore_holder *holder = growing_at(&r->holders, r->holders.n);
+		const char *text = block_copy(&r->result->blocks, from->text, strlen(from->text));
+
+		if (!text)
+			return -ENOMEM;
+		*holder = (struct ostore_holder){
+			.kind = (enum ostore_holder_kind)from->kind,
+			.pid = (pid_t)from->pid,
+			.uid = from->uid,
+			.refs = from->refs,
+			.pins = from->pins,
+			.comm = from->kind == OSTORE_HOLDER_CONNECTION ? text : NULL,
+			.name = from->kind == OSTORE_HOLDER_NAME ? text : NULL,
+			.expires_ns = from->expires_ns,
+		};
+		r->holders.n++;
+	}
+	return 0;
+}
+
+static void restart_stat(struct call *call)
+{
+	struct stat_result *r = call->user;
+
+	r->holders.n = 0;
+	r->seen = false;
+}
+
+/* The holders become a block of the result. */
+static int stat_end(struct stat_result *r)
+{
+	struct ostore_stat *stat = (struct ostore_stat *)r->result->array;
+	size_t size = r->holders.n * sizeof *stat->holders;
+
+	stat->n_holders = r->holders.n;
+	stat->holders = block_copy(&r->result->blocks,
+		r->holders.n > 0 ? growing_at(&r->holders, 0) : NULL, size);
+	return stat->holders ? 0 : fail_memory();
+}
+
+int ostore_stat(struct ostore *conn, const ostore_id *id, struct ostore_stat **statp)
+{
+	struct stat_result result = { .holders = { .element_size = sizeof(struct ostore_holder) } };
+	struct waiter waiter = WAITER_INIT;
+	char hex[33], what[64];
+	struct call *call;
+	uint64_t cursor;
+	int r;
+
+	if (!id || !statp)
+		return fail(-EINVAL, "stat: no id, or no place for the result");
+	(void)snprintf(what, sizeof what, "stat of %s", ostore_id_format(id, hex));
+	r = connection_enter(conn);
+	if (r < 0)
+		return r;
+	result.result = calloc(1, sizeof *result.result + sizeof(struct ostore_stat));
+	call = call_new(WIRE_STAT, 0, &waiter);
+	if (result.result && call) {
+		call_set_item(call);
+		memcpy(&call->item.id, id, sizeof call->item.id);
+		r = look(conn, call, &result, collect_stat, restart_stat, &cursor, what);
+		if (r == 0 && !result.seen)
+			r = fail(-EPROTO, "%s: the broker's answer lacks it", what);
+	} else {
+		free(call);
+		r = fail_memory();
+	}
+	connection_leave(conn);
+	if (r == 0)
+		r = stat_end(&result);
+	growing_deinit(&result.holders);
+	if (r < 0) {
+		if (result.result)
+			result_free(result.result->array);
+		return r;
+	}
+	*statp = (struct ostore_stat *)result.result->array;
+	return 0;
+}
+
+void ostore_stat_free(struct ostore_stat *stat)
+{
+	result_free(stat);
+}
+
+/* ---- fields: stats and config ---- */
+
+/* Into an array of struct wire_field, with texts of its own. */
+static int collect_fields(struct call *call, const struct wire_reply *reply)
+{
+	struct growing *list = call->user;
+
+	if (growing_reserve(list, reply->n_fields) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < reply->n_fields; i++) {
+		const struct wire_field *from = &reply->fields[i];
+		struct wire_field *field = growing_at(list, list->n);
+		struct block **blocks = &list->result->blocks;
+
+		*field = (struct wire_field){
+			.key = block_copy(blocks, from->key, strlen(from->key)),
+			.value = block_copy(blocks, from->value, strlen(from->value)),
+			.origin = block_copy(blocks, from->origin, strlen(from->origin)),
+			.number = from->number,
+		};
+		if (!field->key || !field->value || !field->origin)
+			return -ENOMEM;
+		list->n++;
+	}
+	return 0;
+}
+
+static void restart_fields(struct call *call)
+{
+	struct growing *list = call->user;
+
+	list->n = 0;
+}
+
+/* All fields that the broker answers to this type of request. */
+static int get_fields(struct ostore *conn, uint16_t type, const char *what, struct growing *list)
+{
+	struct waiter waiter = WAITER_INIT;
+	struct call *call;
+	uint64_t cursor;
+	int r;
+
+	*list = (struct growing){ .element_size = sizeof(struct wire_field) };
+	r = connection_enter(conn);
+	if (r < 0)
+		return r;
+	call = call_new(type, 0, &waiter);
+	if (call && growing_reserve(list, 1) == 0) {
+		r = look(conn, call, list, collect_fields, restart_fields, &cursor, what);
+	} else {
+		free(call);
+		r = fail_memory();
+	}
+	connection_leave(conn);
+	if (r < 0)
+		growing_deinit(list);
+	return r;
+}
+
+static const struct {
+	const char *key;
+	size_t offset;
+} stat_fields[] = {
+#define NUMBER(name) { #name, offsetof(struct ostore_stats, name) }
+	NUMBER(capacity_bytes),
+	NUMBER(resident_bytes),
+	NUMBER(pinned_bytes),
+	NUMBER(spilled_bytes),
+	NUMBER(objects_created),
+	NUMBER(objects_resident),
+	NUMBER(objects_spilled),
+	NUMBER(objects_paging),
+	NUMBER(clients),
+	NUMBER(queue_length),
+	NUMBER(descriptors),
+	NUMBER(max_descriptors),
+	NUMBER(pool_bytes),
+	NUMBER(spill_bytes_per_s),
+	NUMBER(restore_bytes_per_s),
+	NUMBER(generation),
+#undef NUMBER
+};
+
+/* What this release does not know is left out: a newer broker may say more. */
+static void take_stat_field(struct ostore_stats *stats, struct ostore_counter *counters,
+	struct ostore_feature *features, const struct wire_field *field)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stat_fields); i++)
+		if (strcmp(field->key, stat_fields[i].key) == 0) {
+			memcpy((char *)stats + stat_fields[i].offset, &field->number, sizeof field->number);
+			return;
+		}
+	if (strcmp(field->key, "thrashing") == 0)
+		stats->thrashing = field->number;
+	else if (strcmp(field->key, "supervisor_pid") == 0)
+		stats->supervisor_pid = (pid_t)field->number;
+	else if (strcmp(field->key, "worker_pid") == 0)
+		stats->worker_pid = (pid_t)field->number;
+	else if (strcmp(field->key, "version") == 0)
+		stats->version = field->value;
+	else if (strncmp(field->key, "counter.", 8) == 0)
+		counters[stats->n_counters++] = (struct ostore_counter){
+			.name = field->key + 8,
+			.value = field->number,
+		};
+	else if (strncmp(field->key, "feature.", 8) == 0)
+		features[stats->n_features++] = (struct ostore_feature){
+			.name = field->key + 8,
+			.on = strcmp(field->value, "on") == 0,
+			.reason = field->origin,
+		};
+}
+
+int ostore_stats(struct ostore *conn, struct ostore_stats **statsp)
+{
+	struct growing list;
+	struct ostore_counter *counters;
+	struct ostore_feature *features;
+	struct ostore_stats *stats;
+	struct result *result;
+	int r;
+
+	if (!statsp)
+		return fail(-EINVAL, "stats: no place for the result");
+	r = get_fields(conn, WIRE_STATUS, "stats", &list);
+	if (r < 0)
+		return r;
+	result = calloc(1, sizeof *result + sizeof *stats);
+	counters = block_take(&list.result->blocks, list.n * sizeof *counters);
+	features = block_take(&list.result->blocks, list.n * sizeof *features);
+	if (!result || !counters || !features) {
+		free(result);
+		growing_deinit(&list);
+		return fail_memory();
+	}
+	stats = (struct ostore_stats *)result->array;
+	stats->version = "";
+	for (size_t i = 0; i < list.n; i++)
+		take_stat_field(stats, counters, features, growing_at(&list, i));
+	stats->counters = counters;
+	stats->features = features;
+	result->blocks = TAKE_PTR(list.result->blocks);
+	growing_deinit(&list);
+	*statsp = stats;
+	return 0;
+}
+
+void ostore_stats_free(struct ostore_stats *stats)
+{
+	result_free(stats);
+}
+
+int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t *np)
+{
+	struct growing list;
+	struct growing settings = { .element_size = sizeof(struct ostore_setting) };
+	int r;
+
+	if (!settingsp || !np)
+		return fail(-EINVAL, "config: no place for the result");
+	r = get_fields(conn, WIRE_CONFIG, "config", &list);
+	if (r < 0)
+		return r;
+	if (growing_reserve(&settings, list.n) < 0) {
+		growing_deinit(&list);
+		return fail_memory();
+	}
+	for (; settings.n < list.n; settings.n++) {
+		const struct wire_field *field = growing_at(&list, settings.n);
+		struct ostore_setting *setting = growing_at(&settings, settings.n);
+
+		*setting = (struct ostore_setting){ field->key, field->value, field->origin };
+	}
+	settings.result->blocks = TAKE_PTR(list.result->blocks);
+	growing_deinit(&list);
+	*settingsp = growing_at(&settings, 0);
+	*np = settings.n;
+	return 0;
+}
+
+void ostore_config_free(struct ostore_setting *settings)
+{
+	result_free(settings);
+}
+
+/* ---- words ---- */
+
+const char *ostore_state_name(enum ostore_state state)
+{
+	switch (state) {
+	case OSTORE_CREATED:
+		return "created";
+	case OSTORE_RESIDENT:
+		return "resident";
+	case OSTORE_SPILLED:
+		return "spilled";
+	case OSTORE_PAGING:
+		return "paging";
+	}
+	return "unknown";
+}
+
+const char *ostore_version(void)
+{
+	return PACKAGE_VERSION;
+}
