@@ -23,4 +23,14 @@ tests_unit_check_config_SOURCES = tests/unit/check-config.c
 tests_unit_check_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_config_LDADD = src/ostored/libostored.la src/util/libutil.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/check-memory
+TESTS += tests/unit/check-memory
+tests_unit_check_memory_SOURCES = tests/unit/check-memory.c
+tests_unit_check_memory_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_memory_LDADD = \
+	src/memory/libmemory.la \
+	src/util/libutil.la \
+	$(CHECK_LIBS) \
+	$(NULL)
+
 endif HAVE_CHECK
