@@ -1,1 +1,75 @@
-# python
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The Python module: an abi3 extension over libostore, and Python beside it.
+# It is complete in the build tree, so PYTHONPATH=$(top_builddir)/python runs it
+# uninstalled: there the Python files are links, and the extension is one too.
+ostore_python_files = \
+	python/ostore/__init__.py \
+	python/ostore/__init__.pyi \
+	python/ostore/_broker.py \
+	python/ostore/_client.py \
+	python/ostore/_draft.py \
+	python/ostore/_errors.py \
+	python/ostore/_format.py \
+	python/ostore/_ostore.pyi \
+	python/ostore/_ref.py \
+	python/ostore/_session.py \
+	python/ostore/py.typed \
+	$(NULL)
+ostore_python_tests = \
+	python/tests/test_broker.py \
+	python/tests/test_client.py \
+	python/tests/test_draft.py \
+	python/tests/test_format.py \
+	python/tests/test_interface.py \
+	python/tests/test_processes.py \
+	python/tests/test_trust.py \
+	$(NULL)
+EXTRA_DIST += \
+	$(ostore_python_files) \
+	$(ostore_python_tests) \
+	python/tests/support.py \
+	$(NULL)
+dist_man_MANS += man/ostore-python.7
+
+if HAVE_PYTHON
+ostorepythondir = $(pythondir)/ostore
+ostorepython_DATA = $(ostore_python_files)
+ostorepython_LTLIBRARIES = python/ostore/_ostore.abi3.la
+python_ostore__ostore_abi3_la_SOURCES = \
+	python/connection.c \
+	python/inspect.c \
+	python/module.c \
+	python/module.h \
+	python/object.c \
+	python/tree.c \
+	$(NULL)
+python_ostore__ostore_abi3_la_CPPFLAGS = $(AM_CPPFLAGS) $(PYTHON_CFLAGS) -DPy_LIMITED_API=0x030b0000
+python_ostore__ostore_abi3_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex PyInit__ostore
+python_ostore__ostore_abi3_la_LIBADD = src/client/libostore.la
+
+noinst_DATA = python/ostore/linked.stamp
+python/ostore/linked.stamp: python/ostore/_ostore.abi3.la $(ostore_python_files)
+	$(AM_V_GEN)rm -f $@ && \
+	for f in $(ostore_python_files); do \
+		test -f $$f && test ! -L $$f || ln -sf '$(abs_top_srcdir)'/$$f $$f || exit; \
+	done && \
+	ln -sf .libs/_ostore.abi3.so python/ostore/_ostore.abi3.so && \
+	touch $@
+CLEANFILES += python/ostore/linked.stamp python/ostore/_ostore.abi3.so
+clean-local: clean-python
+clean-python:
+	for f in $(ostore_python_files); do test ! -L $$f || rm -f $$f; done
+	rm -rf python/ostore/__pycache__ python/tests/__pycache__
+.PHONY: clean-python
+
+# libtool's description of a module is of no use to Python.
+install-exec-hook: install-python-hook
+install-python-hook: install-ostorepythonLTLIBRARIES
+	rm -f '$(DESTDIR)$(ostorepythondir)/_ostore.abi3.la'
+uninstall-hook: uninstall-python-hook
+uninstall-python-hook:
+	rm -f '$(DESTDIR)$(ostorepythondir)/_ostore.abi3.so'
+.PHONY: install-python-hook uninstall-python-hook
+
+TESTS += python/tests/test_format.py python/tests/test_interface.py
+endif

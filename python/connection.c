@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * connection.c - struct ostore as a Python object
+ *
+ * Each method is one call of libostore.  The GIL is released around it.  When a
+ * signal interrupts it, Python's handlers run: if they raise (Ctrl-C), the
+ * exception ends the call, otherwise it goes on with the time that is left.
+ *
+ * Ids are bytes of 16, or of 16 times n; times are ns.
+ */
+#include "module.h"
+
+#include <string.h>
+
+static char nothing[OSTORE_DATA_ALIGN];
+
+/* ---- life ---- */
+
+struct ostore *connection_enter(struct connection *connection)
+{
+	struct module_state *state = module_state_of((PyObject *)connection);
+	PyObject *type;
+
+	if (connection->ostore && !connection->closing) {
+		connection->n_calls++;
+		return connection->ostore;
+	}
+	type = PyObject_GetAttrString(state->errors, "BrokerUnavailable");
+	if (type) {
+		PyErr_SetString(type, "the connection was closed by shutdown() or close(); "
+				      "ostore.init() opens one");
+		Py_DECREF(type);
+	}
+	return NULL;
+}
+
+static void close_if_unused(struct connection *connection)
+{
+	struct ostore *ostore = connection->ostore;
+
+	if (!connection->closing || connection->n_calls > 0 || !ostore)
+		return;
+	connection->ostore = NULL;
+	Py_BEGIN_ALLOW_THREADS
+	ostore_close(ostore);
+	Py_END_ALLOW_THREADS
+}
+
+void connection_leave(struct connection *connection)
+{
+	PyObject *type, *value, *traceback;
+
+	connection->n_calls--;
+	if (!connection->closing)
+		return;
+	PyErr_Fetch(&type, &value, &traceback);
+	close_if_unused(connection);
+	PyErr_Restore(type, value, traceback);
+}
+
+static PyObject *connection_create_instance(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	struct module_state *state = PyType_GetModuleState(type);
+	struct connection *connection;
+	struct ostore *ostore = NULL;
+	const char *address = NULL;
+	allocfunc tp_alloc;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "|z:Connection", &address))
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_connect(&ostore, address, NULL);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0) {
+		if (PyErr_Occurred())
+			return NULL;
+		/* Nobody waits for an object here: a mute broker is no broker. */
+		return raise_error(state, r == -OSTORE_ETIMEOUT ? -OSTORE_EUNAVAILABLE : r);
+	}
+	tp_alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+	connection = (struct connection *)tp_alloc(type, 0);
+	if (!connection) {
+		ostore_close(ostore);
+		return NULL;
+	}
+	connection->ostore = ostore;
+	return (PyObject *)connection;
+}
+
+static void connection_dealloc(PyObject *self)
+{
+	struct connection *connection = (struct connection *)self;
+	PyTypeObject *type = Py_TYPE(self);
+	freefunc tp_free = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+	connection->closing = true;
+	close_if_unused(connection);
+	tp_free(self);
+	Py_DECREF(type);
+}
+
+static PyObject *connection_close(PyObject *self, PyObject *unused)
+{
+	struct connection *connection = (struct connection *)self;
+
+	connection->closing = true;
+	close_if_unused(connection);
+	Py_RETURN_NONE;
+}
+
+static PyObject *connection_get_address(PyObject *self, void *unused)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore *ostore = connection_enter(connection);
+	PyObject *address;
+
+	if (!ostore)
+		return NULL;
+	address = PyUnicode_DecodeFSDefault(ostore_address(ostore));
+	connection_leave(connection);
+	return address;
+}
+
+static PyObject *connection_get_closed(PyObject *self, void *unused)
+{
+	struct connection *connection = (struct connection *)self;
+
+	return PyBool_FromLong(!connection->ostore || connection->closing);
+}
+
+/* ---- arguments ---- */
+
+static int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size)
+{
+	if (size != ID_SIZE) {
+		PyErr_SetString(PyExc_ValueError, "an id is 16 bytes");
+		return -1;
+	}
+	memcpy(id->bytes, bytes, ID_SIZE);
+	return 0;
+}
+
+/* The arguments that create() and put() have in common. */
+struct creation {
+	struct ostore_put_options options;
+	ostore_id id;
+	const char *id_bytes, *metadata;
+	Py_ssize_t id_size, metadata_size;
+	unsigned int mode;
+	long long timeout;
+};
+
+static int creation_prepare(struct creation *creation, struct module_state *state)
+{
+	int r;
+
+	/* An id of our own, so that a call repeated after a signal is the same put. */
+	if (creation->id_bytes) {
+		if (parse_id(&creation->id, creation->id_bytes, creation->id_size) < 0)
+			return -1;
+	} else {
+		r = ostore_id_random(&creation->id);
+		if (r < 0) {
+			raise_error(state, r);
+			return -1;
+		}
+	}
+	creation->options.size = sizeof(creation->options);
+	creation->options.id = &creation->id;
+	creation->options.metadata = creation->metadata;
+	creation->options.metadata_size = (size_t)creation->metadata_size;
+	creation->options.mode = creation->mode;
+	creation->options.timeout = creation->timeout;
+	return 0;
+}
+
+/* The result of a call that made a handle: its Python object, or the exception. */
+static PyObject *finish(struct connection *connection, int r, struct ostore_object *handle)
+{
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of((PyObject *)connection), r);
+	connection_leave(connection);
+	return r < 0 ? NULL : object_new(connection, handle);
+}
+
+/* ---- creating ---- */
+
+/* Pieces as put() lays them out: each begins at a multiple of OSTORE_DATA_ALIGN. */
+struct gathered {
+	struct iovec *pieces; /* with the padding between them */
+	size_t n_pieces;
+	Py_buffer *buffers;
+	Py_ssize_t n_buffers;
+	uint64_t size;
+};
+
+static void gathered_free(struct gathered *gathered)
+{
+	for (Py_ssize_t i = 0; i < gathered->n_buffers; i++)
+		PyBuffer_Release(&gathered->buffers[i]);
+	PyMem_Free(gathered->buffers);
+	PyMem_Free(gathered->pieces);
+}
+
+static void gathered_add(struct gathered *gathered, void *data, size_t size)
+{
+	if (size == 0)
+		return;
+	gathered->pieces[gathered->n_pieces++] = (struct iovec){.iov_base = data, .iov_len = size};
+	gathered->size += size;
+}
+
+static int gather(struct gathered *gathered, PyObject *list)
+{
+	Py_ssize_t n = PyList_Size(list);
+
+	gathered->buffers = PyMem_Calloc((size_t)n + 1, sizeof(*gathered->buffers));
+	gathered->pieces = PyMem_Calloc(2 * (size_t)n + 1, sizeof(*gathered->pieces));
+	if (!gathered->buffers || !gathered->pieces) {
+		PyErr_NoMemory();
+		return -1;
+	}
+	for (Py_ssize_t i = 0; i < n; i++) {
+		Py_buffer *buffer = &gathered->buffers[i];
+		uint64_t tail = gathered->size % OSTORE_DATA_ALIGN;
+		PyObject *piece = PyList_GetItem(list, i);
+
+		if (!piece || PyObject_GetBuffer(piece, buffer, PyBUF_SIMPLE) < 0)
+			return -1;
+		gathered->n_buffers++;
+		if (tail)
+			gathered_add(gathered, nothing, OSTORE_DATA_ALIGN - tail);
+		gathered_add(gathered, buffer->buf, (size_t)buffer->len);
+	}
+	return 0;
+}
+
+static int put_gathered(struct ostore *ostore, const struct gathered *gathered,
+	const struct ostore_put_options *options, struct ostore_object **handlep)
+{
+	int r;
+
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		if (gathered->n_pieces == 1)
+			r = ostore_put(ostore, gathered->pieces[0].iov_base, gathered->size, options, handlep);
+		else
+			r = ostore_putv(ostore, gathered->pieces, gathered->n_pieces, options, handlep);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	return r;
+}
+
+static PyObject *connection_put(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct module_state *state = module_state_of(self);
+	struct creation creation = {};
+	struct gathered gathered = {};
+	struct ostore_object *handle = NULL;
+	PyObject *list, *result = NULL;
+	struct ostore *ostore;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "O!z#zy#IL:put", &PyList_Type, &list, &creation.id_bytes,
+		    &creation.id_size, &creation.options.name, &creation.metadata,
+		    &creation.metadata_size, &creation.mode, &creation.timeout))
+		return NULL;
+	if (creation_prepare(&creation, state) == 0 && gather(&gathered, list) == 0) {
+		ostore = connection_enter(connection);
+		if (ostore) {
+			r = put_gathered(ostore, &gathered, &creation.options, &handle);
+			if (r < 0 && !PyErr_Occurred())
+				raise_put_error(state, r);
+			result = finish(connection, r, handle);
+		}
+	}
+	gathered_free(&gathered);
+	return result;
+}
+
+static PyObject *connection_create(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct module_state *state = module_state_of(self);
+	struct creation creation = {};
+	struct ostore_object *handle = NULL;
+	unsigned long long size;
+	struct ostore *ostore;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "Kz#zy#IL:create", &size, &creation.id_bytes,
+		    &creation.id_size, &creation.options.name, &creation.metadata,
+		    &creation.metadata_size, &creation.mode, &creation.timeout))
+		return NULL;
+	if (creation_prepare(&creation, state) < 0)
+		return NULL;
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_create(ostore, size, &creation.options, &handle);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_put_error(state, r);
+	connection_leave(connection);
+	return r < 0 ? NULL : draft_new(connection, handle);
+}
+
+/* ---- reading ---- */
+
+static PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
+	Py_ssize_t n)
+{
+	PyObject *list = PyList_New(n);
+
+	for (Py_ssize_t i = 0; i < n; i++) {
+		PyObject *object = NULL;
+
+		if (list)
+			object = object_new(connection, handles[i]);
+		else
+			ostore_release(handles[i]);
+		if (list && (!object || PyList_SetItem(list, i, object) < 0))
+			Py_CLEAR(list);
+	}
+	return list;
+}
+
+static PyObject *connection_get(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore_object **handles;
+	PyObject *result = NULL;
+	struct ostore *ostore;
+	unsigned int flags;
+	long long timeout;
+	int64_t deadline;
+	Py_buffer ids;
+	size_t n;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "y*LI:get", &ids, &timeout, &flags))
+		return NULL;
+	n = (size_t)ids.len / ID_SIZE;
+	handles = PyMem_Calloc(n + 1, sizeof(*handles));
+	if (!handles) {
+		PyErr_NoMemory();
+		goto out;
+	}
+	ostore = connection_enter(connection);
+	if (!ostore)
+		goto out;
+	deadline = deadline_after(timeout);
+	do {
+		int64_t left = deadline_left(deadline);
+
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_get(ostore, ids.buf, n, left, flags, handles);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(connection);
+	if (r >= 0)
+		result = list_of_objects(connection, handles, (Py_ssize_t)n);
+out:
+	PyMem_Free(handles);
+	PyBuffer_Release(&ids);
+	return result;
+}
+
+static PyObject *connection_wait(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	PyObject *result = NULL;
+	unsigned long long num;
+	struct ostore *ostore;
+	long long timeout;
+	int64_t deadline;
+	Py_buffer ids;
+	bool *ready;
+	size_t n;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "y*KL:wait", &ids, &num, &timeout))
+		return NULL;
+	n = (size_t)ids.len / ID_SIZE;
+	ready = PyMem_Calloc(n + 1, sizeof(*ready));
+	if (!ready) {
+		PyErr_NoMemory();
+		goto out;
+	}
+	ostore = connection_enter(connection);
+	if (!ostore)
+		goto out;
+	deadline = deadline_after(timeout);
+	do {
+		int64_t left = deadline_left(deadline);
+
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_wait(ostore, ids.buf, n, num, left, ready);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(connection);
+	if (r >= 0)
+		result = PyBytes_FromStringAndSize((const char *)ready, (Py_ssize_t)n);
+out:
+	PyMem_Free(ready);
+	PyBuffer_Release(&ids);
+	return result;
+}
+
+/* ---- references that travel, names, deletion ---- */
+
+static PyObject *connection_import(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	const char *id_bytes, *token_bytes;
+	Py_ssize_t id_size, token_size;
+	struct ostore_object *handle = NULL;
+	struct ostore *ostore;
+	ostore_token token;
+	ostore_id id;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "y#y#:import_", &id_bytes, &id_size, &token_bytes, &token_size) ||
+		parse_id(&id, id_bytes, id_size) < 0)
+		return NULL;
+	if (token_size != sizeof(token.bytes)) {
+		PyErr_SetString(PyExc_ValueError, "a token is 16 bytes");
+		return NULL;
+	}
+	memcpy(token.bytes, token_bytes, sizeof(token.bytes));
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_import(ostore, &id, &token, &handle);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	return finish(connection, r, handle);
+}
+
+static PyObject *connection_lookup(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore_object *handle = NULL;
+	struct ostore *ostore;
+	const char *name;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "s:lookup", &name))
+		return NULL;
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_lookup(ostore, name, &handle);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	return finish(connection, r, handle);
+}
+
+/* The result of a call that made nothing. */
+static PyObject *finish_none(struct connection *connection, int r)
+{
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of((PyObject *)connection), r);
+	connection_leave(connection);
+	if (r < 0)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyObject *connection_hold(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	const char *name, *id_bytes;
+	struct ostore *ostore;
+	Py_ssize_t id_size;
+	ostore_id id;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "sy#:hold", &name, &id_bytes, &id_size) ||
+		parse_id(&id, id_bytes, id_size) < 0)
+		return NULL;
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_hold(ostore, name, &id);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	return finish_none(connection, r);
+}
+
+static PyObject *connection_unhold(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore *ostore;
+	const char *name;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "s:unhold", &name))
+		return NULL;
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_unhold(ostore, name);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	return finish_none(connection, r);
+}
+
+static PyObject *connection_delete(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	PyObject *result = NULL;
+	struct ostore *ostore;
+	Py_buffer ids;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "y*:delete", &ids))
+		return NULL;
+	ostore = connection_enter(connection);
+	if (ostore) {
+		do {
+			Py_BEGIN_ALLOW_THREADS
+			r = ostore_delete(ostore, ids.buf, (size_t)ids.len / ID_SIZE, NULL);
+			Py_END_ALLOW_THREADS
+		} while (r == -EINTR && PyErr_CheckSignals() == 0);
+		result = finish_none(connection, r);
+	}
+	PyBuffer_Release(&ids);
+	return result;
+}
+
+static PyMethodDef connection_methods[] = {
+	{"close", connection_close, METH_NOARGS,
+		"close() -> None\n\nEnd the connection, after the calls that are under way (ostore_close)."},
+	{"put", connection_put, METH_VARARGS,
+		"put(pieces, id, name, metadata, mode, timeout, /) -> Object\n\n"
+		"Copy a list of buffers, each to a multiple of ALIGN (ostore_put, ostore_putv)."},
+	{"create", connection_create, METH_VARARGS,
+		"create(size, id, name, metadata, mode, timeout, /) -> Draft\n\n"
+		"Begin an object that is written in place (ostore_create)."},
+	{"get", connection_get, METH_VARARGS,
+		"get(ids, timeout, flags, /) -> list[Object]\n\n"
+		"References to objects, and their mappings (ostore_get)."},
+	{"wait", connection_wait, METH_VARARGS,
+		"wait(ids, num, timeout, /) -> bytes\n\n"
+		"Wait for num objects; a byte for each tells whether it is there (ostore_wait)."},
+	{"import_", connection_import, METH_VARARGS,
+		"import_(id, token, /) -> Object\n\nLoad a reference that travelled (ostore_import)."},
+	{"hold", connection_hold, METH_VARARGS,
+		"hold(name, id, /) -> None\n\nKeep an object under a name (ostore_hold)."},
+	{"unhold", connection_unhold, METH_VARARGS,
+		"unhold(name, /) -> None\n\nGive a name up (ostore_unhold)."},
+	{"lookup", connection_lookup, METH_VARARGS,
+		"lookup(name, /) -> Object\n\nThe object under a name (ostore_lookup)."},
+	{"delete", connection_delete, METH_VARARGS,
+		"delete(ids, /) -> None\n\nRemove objects (ostore_delete)."},
+	{"list", connection_list, METH_NOARGS,
+		"list() -> list[dict]\n\nThe objects that the caller may read (ostore_list)."},
+	{"stats", connection_stats, METH_NOARGS,
+		"stats() -> dict\n\nThe state of the store (ostore_stats)."},
+	{NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef connection_getset[] = {
+	{"address", connection_get_address, NULL, "socket path (ostore_address)", NULL},
+	{"closed", connection_get_closed, NULL, "whether close() was called", NULL},
+	{NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot connection_slots[] = {
+	{Py_tp_doc, (void *)"Connection(address=None, /)\n\nA connection to a broker (ostore_connect)."},
+	{Py_tp_new, connection_create_instance},
+	{Py_tp_dealloc, connection_dealloc},
+	{Py_tp_methods, connection_methods},
+	{Py_tp_getset, connection_getset},
+	{0, NULL},
+};
+
+PyType_Spec connection_spec = {
+	.name = "ostore._ostore.Connection",
+	.basicsize = sizeof(struct connection),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+	.slots = connection_slots,
+};

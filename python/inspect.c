@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * inspect.c - list() and stats() as Python dicts
+ *
+ * The keys are those of `osctl --json ls` and `osctl --json status`: a program
+ * may read either.  Sizes are bytes, times ns, ids hex, the mode an octal string.
+ */
+#include "module.h"
+
+#include <stdio.h>
+
+/* Put a new value (NULL: its making failed) into a dict. */
+static int set(PyObject *dict, const char *key, PyObject *value)
+{
+	int r;
+
+	if (!value)
+		return -1;
+	r = PyDict_SetItemString(dict, key, value);
+	Py_DECREF(value);
+	return r;
+}
+
+static int set_u64(PyObject *dict, const char *key, uint64_t value)
+{
+	return set(dict, key, PyLong_FromUnsignedLongLong(value));
+}
+
+static int set_i64(PyObject *dict, const char *key, int64_t value)
+{
+	return set(dict, key, PyLong_FromLongLong(value));
+}
+
+static int set_bool(PyObject *dict, const char *key, bool value)
+{
+	return set(dict, key, PyBool_FromLong(value));
+}
+
+static int set_text(PyObject *dict, const char *key, const char *value)
+{
+	return set(dict, key, PyUnicode_DecodeFSDefault(value));
+}
+
+static PyObject *names_list(const char *const *names)
+{
+	PyObject *list = PyList_New(0);
+
+	for (; list && names && *names; names++) {
+		PyObject *name = PyUnicode_DecodeFSDefault(*names);
+
+		if (!name || PyList_Append(list, name) < 0)
+			Py_CLEAR(list);
+		Py_XDECREF(name);
+	}
+	return list;
+}
+
+static int fill_info(PyObject *dict, const struct ostore_info *info)
+{
+	char hex[33], mode[16];
+
+	snprintf(mode, sizeof(mode), "%04o", (unsigned int)(info->mode & 07777));
+	return set_text(dict, "id", ostore_id_format(&info->id, hex)) < 0 ||
+			       set_u64(dict, "size", info->size) < 0 ||
+			       set_u64(dict, "metadata_size", info->metadata_size) < 0 ||
+			       set_text(dict, "state", ostore_state_name(info->state)) < 0 ||
+			       set_u64(dict, "refs", info->refs) < 0 ||
+			       set_u64(dict, "pins", info->pins) < 0 ||
+			       set_u64(dict, "uid", info->uid) < 0 ||
+			       set_u64(dict, "gid", info->gid) < 0 ||
+			       set_text(dict, "mode", mode) < 0 ||
+			       set_i64(dict, "created_ns", info->created_ns) < 0 ||
+			       set_i64(dict, "last_access_ns", info->last_access_ns) < 0 ||
+			       set_u64(dict, "accesses", info->accesses) < 0 ||
+			       set(dict, "names", names_list(info->names)) < 0
+		       ? -1
+		       : 0;
+}
+
+static PyObject *info_list(const struct ostore_info *infos, size_t n)
+{
+	PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < n; i++) {
+		PyObject *dict = PyDict_New();
+
+		if (!dict || fill_info(dict, &infos[i]) < 0 || PyList_Append(list, dict) < 0)
+			Py_CLEAR(list);
+		Py_XDECREF(dict);
+	}
+	return list;
+}
+
+PyObject *connection_list(PyObject *self, PyObject *unused)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore *ostore = connection_enter(connection);
+	struct ostore_info *infos = NULL;
+	PyObject *list;
+	size_t n = 0;
+	int r;
+
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_list(ostore, &infos, &n);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(connection);
+	if (r < 0)
+		return NULL;
+	list = info_list(infos, n);
+	ostore_list_free(infos);
+	return list;
+}
+
+static PyObject *counters_dict(const struct ostore_stats *stats)
+{
+	PyObject *dict = PyDict_New();
+
+	for (size_t i = 0; dict && i < stats->n_counters; i++)
+		if (set_u64(dict, stats->counters[i].name, stats->counters[i].value) < 0)
+			Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *feature_dict(const struct ostore_feature *feature)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_bool(dict, "on", feature->on) < 0 ||
+			    set_text(dict, "reason", feature->reason ? feature->reason : "") < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *features_dict(const struct ostore_stats *stats)
+{
+	PyObject *dict = PyDict_New();
+
+	for (size_t i = 0; dict && i < stats->n_features; i++)
+		if (set(dict, stats->features[i].name, feature_dict(&stats->features[i])) < 0)
+			Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *objects_dict(const struct ostore_stats *stats)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_u64(dict, "created", stats->objects_created) < 0 ||
+			    set_u64(dict, "resident", stats->objects_resident) < 0 ||
+			    set_u64(dict, "spilled", stats->objects_spilled) < 0 ||
+			    set_u64(dict, "paging", stats->objects_paging) < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *rates_dict(const struct ostore_stats *stats)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_u64(dict, "spill_bytes_per_s", stats->spill_bytes_per_s) < 0 ||
+			    set_u64(dict, "restore_bytes_per_s", stats->restore_bytes_per_s) < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *stats_dict(const struct ostore_stats *stats)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_u64(dict, "capacity_bytes", stats->capacity_bytes) < 0 ||
+			    set_u64(dict, "resident_bytes", stats->resident_bytes) < 0 ||
+			    set_u64(dict, "pinned_bytes", stats->pinned_bytes) < 0 ||
+			    set_u64(dict, "spilled_bytes", stats->spilled_bytes) < 0 ||
+			    set(dict, "objects", objects_dict(stats)) < 0 ||
+			    set_u64(dict, "clients", stats->clients) < 0 ||
+			    set_u64(dict, "queue_length", stats->queue_length) < 0 ||
+			    set(dict, "counters", counters_dict(stats)) < 0 ||
+			    set(dict, "rates", rates_dict(stats)) < 0 ||
+			    set_bool(dict, "thrashing", stats->thrashing) < 0 ||
+			    set(dict, "features", features_dict(stats)) < 0 ||
+			    set_u64(dict, "descriptors", stats->descriptors) < 0 ||
+			    set_u64(dict, "max_descriptors", stats->max_descriptors) < 0 ||
+			    set_u64(dict, "pool_bytes", stats->pool_bytes) < 0 ||
+			    set_u64(dict, "generation", stats->generation) < 0 ||
+			    set_i64(dict, "supervisor_pid", stats->supervisor_pid) < 0 ||
+			    set_i64(dict, "worker_pid", stats->worker_pid) < 0 ||
+			    set_text(dict, "version", stats->version) < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+PyObject *connection_stats(PyObject *self, PyObject *unused)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore *ostore = connection_enter(connection);
+	struct ostore_stats *stats = NULL;
+	PyObject *dict;
+	int r;
+
+	if (!ostore)
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_stats(ostore, &stats);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(connection);
+	if (r < 0)
+		return NULL;
+	dict = stats_dict(stats);
+	ostore_stats_free(stats);
+	return dict;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * module.h - what the files of the extension module ostore._ostore share
+ *
+ * The extension is a thin layer over ostore.h: it turns connections, handles
+ * and drafts into Python objects whose lifetimes are those of the views on
+ * them, releases the GIL around whatever may wait, and turns errnos into
+ * exceptions.  What a value looks like in an object is decided in Python
+ * (ostore/_format.py), except for the tree codec, which has to be fast.
+ *
+ * Only the limited API of Python 3.11 is used (abi3): one build serves all
+ * later versions.
+ */
+#ifndef OSTORE_PYTHON_MODULE_H
+#define OSTORE_PYTHON_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ostore.h>
+
+#define ID_SIZE 16
+
+struct module_state {
+	PyObject *errors; /* the module ostore._errors */
+	PyTypeObject *connection_type, *object_type, *draft_type;
+};
+
+/*
+ * Connection: struct ostore.  close() may come while other threads are inside
+ * the library, so calls are counted and the last one to leave closes.
+ */
+struct connection {
+	PyObject_HEAD
+	struct ostore *ostore; /* NULL: closed */
+	unsigned int n_calls;  /* under way, in any thread */
+	bool closing;
+};
+
+extern PyType_Spec connection_spec, object_spec, draft_spec;
+
+struct module_state *module_state_of(PyObject *object);
+
+/* Raise what errno -r means, with the library's sentence; always returns NULL.
+ * Call it before anything else can enter the library on this thread. */
+PyObject *raise_error(struct module_state *state, int r);
+
+/* Like raise_error(), for calls that wait for room rather than for an object. */
+PyObject *raise_put_error(struct module_state *state, int r);
+
+/* The library, for one call: NULL and BrokerUnavailable if it is closed. */
+struct ostore *connection_enter(struct connection *connection);
+void connection_leave(struct connection *connection);
+
+/* A handle (which it takes, also on failure) as a Python object. */
+PyObject *object_new(struct connection *connection, struct ostore_object *handle);
+PyObject *draft_new(struct connection *connection, struct ostore_object *handle);
+
+/* Expose a handle's bytes; `data` may be NULL when there are none. */
+int fill_buffer(PyObject *owner, Py_buffer *view, const void *data, uint64_t size, bool readonly,
+	int flags);
+
+/* What connections tell about their store: list() and stats(). */
+PyObject *connection_list(PyObject *self, PyObject *unused);
+PyObject *connection_stats(PyObject *self, PyObject *unused);
+
+/* Values without pickle: see tree.c. */
+PyObject *tree_encode(PyObject *module, PyObject *args);
+PyObject *tree_decode(PyObject *module, PyObject *args);
+
+/* A deadline for calls that a signal may interrupt. */
+int64_t deadline_after(int64_t timeout);
+int64_t deadline_left(int64_t deadline);
+
+#endif

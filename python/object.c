@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * object.c - handles of sealed objects, and drafts, as buffers
+ *
+ * Both export the buffer protocol, and whoever looks at their bytes (a
+ * memoryview, an array, a slice of it) keeps the Python object alive, and with
+ * it the handle and the mapping: nothing is unmapped under a view.  NumPy drops
+ * the Py_buffer at once and keeps only the object, so the object's life decides,
+ * never a count of exports.
+ *
+ *   Draft --seal()--> no view was ever given out: its handle becomes the Object
+ *                     else: the Object is a second handle, and the draft keeps
+ *                     the first one with a private mapping at the same address
+ *   Draft --abort()-> no view: gone; else gone when the last view is
+ *
+ * Threads: everything here runs under the GIL; it is released around release
+ * and seal, after the handle was taken out of the Python object.
+ */
+#include "module.h"
+
+struct object {
+	PyObject_HEAD
+	struct connection *connection;
+	struct ostore_object *handle;
+};
+
+struct draft {
+	PyObject_HEAD
+	struct connection *connection;
+	struct ostore_object *handle; /* NULL: moved or aborted, or another thread seals it */
+	bool exposed;                 /* somebody may know the address */
+	bool sealed, aborted;
+};
+
+/* Where views of nothing point; aligned like everything else. */
+static char nothing[OSTORE_DATA_ALIGN] __attribute__((aligned(OSTORE_DATA_ALIGN)));
+
+static void release_handle(struct ostore_object *handle)
+{
+	if (!handle)
+		return;
+	Py_BEGIN_ALLOW_THREADS
+	ostore_release(handle);
+	Py_END_ALLOW_THREADS
+}
+
+static void free_instance(PyObject *self)
+{
+	PyTypeObject *type = Py_TYPE(self);
+	freefunc tp_free = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+	tp_free(self);
+	Py_DECREF(type);
+}
+
+static void *alloc_instance(PyTypeObject *type)
+{
+	allocfunc tp_alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+
+	return tp_alloc(type, 0);
+}
+
+int fill_buffer(PyObject *owner, Py_buffer *view, const void *data, uint64_t size, bool readonly,
+	int flags)
+{
+	if (size > PY_SSIZE_T_MAX) {
+		PyErr_SetString(PyExc_BufferError, "the object is larger than Python can address");
+		view->obj = NULL;
+		return -1;
+	}
+	return PyBuffer_FillInfo(view, owner, data ? (void *)data : nothing, (Py_ssize_t)size,
+		readonly, flags);
+}
+
+/* ---- sealed objects ---- */
+
+PyObject *object_new(struct connection *connection, struct ostore_object *handle)
+{
+	struct module_state *state = module_state_of((PyObject *)connection);
+	struct object *object = alloc_instance(state->object_type);
+
+	if (!object) {
+		release_handle(handle);
+		return NULL;
+	}
+	Py_INCREF((PyObject *)connection);
+	object->connection = connection;
+	object->handle = handle;
+	return (PyObject *)object;
+}
+
+static void object_dealloc(PyObject *self)
+{
+	struct object *object = (struct object *)self;
+
+	release_handle(object->handle);
+	Py_XDECREF((PyObject *)object->connection);
+	free_instance(self);
+}
+
+static int object_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+	struct object *object = (struct object *)self;
+	const void *data = ostore_data(object->handle);
+	uint64_t size = ostore_size(object->handle);
+
+	if (!data && size) {
+		PyErr_SetString(PyExc_BufferError, "this is a reference only: get() maps it");
+		view->obj = NULL;
+		return -1;
+	}
+	return fill_buffer(self, view, data, size, true, flags);
+}
+
+static PyObject *object_export(PyObject *self, PyObject *unused)
+{
+	struct object *object = (struct object *)self;
+	ostore_token token;
+	int r;
+
+	if (!connection_enter(object->connection))
+		return NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_export(object->handle, &token);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(object->connection);
+	if (r < 0)
+		return NULL;
+	return PyBytes_FromStringAndSize((const char *)token.bytes, sizeof(token.bytes));
+}
+
+static PyObject *object_get_id(PyObject *self, void *unused)
+{
+	const ostore_id *id = ostore_object_id(((struct object *)self)->handle);
+
+	return PyBytes_FromStringAndSize((const char *)id->bytes, ID_SIZE);
+}
+
+static PyObject *object_get_size(PyObject *self, void *unused)
+{
+	return PyLong_FromUnsignedLongLong(ostore_size(((struct object *)self)->handle));
+}
+
+static PyObject *object_get_owner(PyObject *self, void *unused)
+{
+	return PyLong_FromUnsignedLong(ostore_owner(((struct object *)self)->handle));
+}
+
+static PyObject *object_get_metadata(PyObject *self, void *unused)
+{
+	size_t size;
+	const void *metadata = ostore_metadata(((struct object *)self)->handle, &size);
+
+	return PyBytes_FromStringAndSize(metadata, (Py_ssize_t)size);
+}
+
+static PyObject *object_get_address(PyObject *self, void *unused)
+{
+	return PyLong_FromUnsignedLongLong((uintptr_t)ostore_data(((struct object *)self)->handle));
+}
+
+static PyObject *object_get_shared(PyObject *self, void *unused)
+{
+	return PyBool_FromLong(ostore_is_shared_address(((struct object *)self)->handle));
+}
+
+static PyMethodDef object_methods[] = {
+	{"export", object_export, METH_NOARGS,
+		"export() -> bytes\n\nTake a lease for a reference that travels (ostore_export)."},
+	{NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef object_getset[] = {
+	{"id", object_get_id, NULL, "16 bytes (ostore_object_id)", NULL},
+	{"size", object_get_size, NULL, "bytes of data (ostore_size)", NULL},
+	{"owner", object_get_owner, NULL, "uid that sealed it (ostore_owner)", NULL},
+	{"metadata", object_get_metadata, NULL, "its metadata (ostore_metadata)", NULL},
+	{"address", object_get_address, NULL, "where it is mapped, or 0 (ostore_data)", NULL},
+	{"shared_address", object_get_shared, NULL,
+		"whether every process sees it there (ostore_is_shared_address)", NULL},
+	{NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot object_slots[] = {
+	{Py_tp_doc, (void *)"A handle of a sealed object, and a read-only buffer of its bytes."},
+	{Py_tp_dealloc, object_dealloc},
+	{Py_tp_methods, object_methods},
+	{Py_tp_getset, object_getset},
+	{Py_bf_getbuffer, object_getbuffer},
+	{0, NULL},
+};
+
+PyType_Spec object_spec = {
+	.name = "ostore._ostore.Object",
+	.basicsize = sizeof(struct object),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+	.slots = object_slots,
+};
+
+/* ---- drafts ---- */
+
+PyObject *draft_new(struct connection *connection, struct ostore_object *handle)
+{
+	struct module_state *state = module_state_of((PyObject *)connection);
+	struct draft *draft = alloc_instance(state->draft_type);
+
+	if (!draft) {
+		release_handle(handle);
+		return NULL;
+	}
+	Py_INCREF((PyObject *)connection);
+	draft->connection = connection;
+	draft->handle = handle;
+	return (PyObject *)draft;
+}
+
+static void draft_dealloc(PyObject *self)
+{
+	struct draft *draft = (struct draft *)self;
+
+	release_handle(draft->handle);
+	Py_XDECREF((PyObject *)draft->connection);
+	free_instance(self);
+}
+
+static int draft_check(struct draft *draft)
+{
+	if (draft->handle && !draft->aborted)
+		return 0;
+	PyErr_Format(PyExc_ValueError, "the draft is %s",
+		draft->sealed ? "sealed" : draft->aborted ? "aborted" : "being sealed by another thread");
+	return -1;
+}
+
+static int draft_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+	struct draft *draft = (struct draft *)self;
+	uint64_t size;
+	void *data;
+
+	view->obj = NULL;
+	if (draft_check(draft) < 0)
+		return -1;
+	data = ostore_buffer(draft->handle);
+	size = ostore_size(draft->handle);
+	if (draft->sealed) {
+		/* NumPy asks when somebody sets a view's flag: the answer is no. */
+		PyErr_SetString(PyExc_BufferError, "the draft is sealed: get() reads the object");
+		return -1;
+	}
+	if (!data && size) {
+		PyErr_SetString(PyExc_BufferError, "the draft belongs to the process that forked this one");
+		return -1;
+	}
+	draft->exposed = true;
+	return fill_buffer(self, view, data, size, false, flags);
+}
+
+/* The reference that a sealed draft leaves: its own handle, unless views need that. */
+static int draft_take_reference(struct draft *draft, struct ostore_object *handle,
+	struct ostore_object **referencep)
+{
+	int r;
+
+	if (!draft->exposed) {
+		*referencep = handle;
+		return 0;
+	}
+	draft->handle = handle;
+	Py_BEGIN_ALLOW_THREADS
+	r = ostore_dup(handle, referencep);
+	Py_END_ALLOW_THREADS
+	return r;
+}
+
+static PyObject *draft_seal(PyObject *self, PyObject *unused)
+{
+	struct draft *draft = (struct draft *)self;
+	struct ostore_object *handle = draft->handle, *reference;
+	bool keep_view = draft->exposed;
+	int r;
+
+	if (draft->sealed) {
+		PyErr_SetString(PyExc_ValueError, "the draft is sealed");
+		return NULL;
+	}
+	if (draft_check(draft) < 0 || !connection_enter(draft->connection))
+		return NULL;
+	draft->handle = NULL;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_seal(handle, keep_view);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0) {
+		draft->handle = handle;
+	} else {
+		draft->sealed = true;
+		r = draft_take_reference(draft, handle, &reference);
+	}
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(draft->connection);
+	return r < 0 ? NULL : object_new(draft->connection, reference);
+}
+
+static PyObject *draft_abort(PyObject *self, PyObject *unused)
+{
+	struct draft *draft = (struct draft *)self;
+	struct ostore_object *handle = draft->handle;
+
+	if (draft->sealed || draft->aborted)
+		Py_RETURN_NONE;
+	if (draft_check(draft) < 0)
+		return NULL;
+	draft->aborted = true;
+	if (!draft->exposed) {
+		draft->handle = NULL;
+		release_handle(handle);
+	}
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef draft_methods[] = {
+	{"seal", draft_seal, METH_NOARGS,
+		"seal() -> Object\n\nPublish the draft; views of it stay readable (ostore_seal)."},
+	{"abort", draft_abort, METH_NOARGS,
+		"abort() -> None\n\nGive the draft up, at once or when its last view is gone (ostore_abort)."},
+	{NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot draft_slots[] = {
+	{Py_tp_doc, (void *)"An object being written, and a writable buffer of its bytes."},
+	{Py_tp_dealloc, draft_dealloc},
+	{Py_tp_methods, draft_methods},
+	{Py_bf_getbuffer, draft_getbuffer},
+	{0, NULL},
+};
+
+PyType_Spec draft_spec = {
+	.name = "ostore._ostore.Draft",
+	.basicsize = sizeof(struct draft),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+	.slots = draft_slots,
+};

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""ostore: objects in shared memory, stored once and mapped by every process.
+
+>>> import numpy, ostore
+>>> ostore.init()                         # a broker of its own, if there is none
+>>> ref = ostore.put(numpy.arange(10.0))
+>>> ostore.get(ref)[3]                    # a view of the shared pages, read-only
+3.0
+
+References travel: pass them to other processes, which get() the same memory.
+ostore-python(7) is the manual.
+"""
+
+from ._client import Client
+from ._draft import Draft
+from ._errors import (
+    BrokerUnavailable,
+    Error,
+    GetTimeoutError,
+    ObjectExistsError,
+    ObjectLostError,
+    ObjectNotFoundError,
+    ObjectStoreFullError,
+    OutOfDiskError,
+    PermissionDenied,
+)
+from ._ostore import VERSION as __version__
+from ._ref import ObjectRef
+from ._session import (
+    contains,
+    create,
+    delete,
+    empty,
+    get,
+    get_buffer,
+    get_metadata,
+    hold,
+    init,
+    list,
+    lookup,
+    put,
+    shutdown,
+    stats,
+    unhold,
+    wait,
+)
+
+# All but list(), which shall not replace the builtin.
+__all__ = [
+    "BrokerUnavailable",
+    "Client",
+    "Draft",
+    "Error",
+    "GetTimeoutError",
+    "ObjectExistsError",
+    "ObjectLostError",
+    "ObjectNotFoundError",
+    "ObjectRef",
+    "ObjectStoreFullError",
+    "OutOfDiskError",
+    "PermissionDenied",
+    "contains",
+    "create",
+    "delete",
+    "empty",
+    "get",
+    "get_buffer",
+    "get_metadata",
+    "hold",
+    "init",
+    "lookup",
+    "put",
+    "shutdown",
+    "stats",
+    "unhold",
+    "wait",
+]

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A connection to a broker, and everything that is asked over it."""
+
+import collections
+import collections.abc
+import operator
+import os
+import pwd
+import weakref
+
+from . import _format, _ostore
+from ._draft import Draft
+from ._errors import ObjectNotFoundError, PermissionDenied
+from ._ref import ObjectRef
+
+# How many values a client can make again without asking, see _remember().
+_N_RECENT = 16
+
+
+def _nanoseconds(timeout):
+    """Seconds to wait as the library counts them; None waits without end."""
+    if timeout is None:
+        return _ostore.FOREVER
+    nanoseconds = timeout * 1e9
+    if not nanoseconds >= 0:
+        raise ValueError(f"a timeout is a number of seconds, or None: not {timeout!r}")
+    return int(min(nanoseconds, _ostore.FOREVER))
+
+
+def _room_nanoseconds(timeout):
+    """The same for the wait for room, where None means the broker's queue_deadline, and so does 0."""
+    return 0 if timeout is None else max(1, _nanoseconds(timeout))
+
+
+def _id(hex):
+    return None if hex is None else ObjectRef(hex)._id
+
+
+def _checked(refs):
+    """A list of references, out of one or several."""
+    if isinstance(refs, ObjectRef):
+        return [refs]
+    if isinstance(refs, (str, bytes)):
+        raise TypeError(f"{refs!r} is not an ObjectRef; ObjectRef(hex) makes one of an id, lookup(name) of a name")
+    refs = [*refs]
+    for ref in refs:
+        if not isinstance(ref, ObjectRef):
+            raise TypeError(f"{ref!r} is not an ObjectRef")
+    return refs
+
+
+def _ids(refs):
+    return b"".join([ref._id for ref in refs])
+
+
+def _user(uid):
+    try:
+        return f"uid {uid} ({pwd.getpwuid(uid).pw_name})"
+    except KeyError:
+        return f"uid {uid}"
+
+
+class Client:
+    """Client(address=None, *, trust_uids=())
+
+    A connection to the broker at a socket path, or at the one that is found as
+    ostore(7) says; it starts none. ostore.init() makes the process's default
+    client, which the functions of the module use; a client of your own has the
+    same methods. It may be used by all threads, and in forked children.
+
+    trust_uids: users whose pickled objects may be loaded, besides your own and
+    root's. Wraps ostore_connect(3).
+    """
+
+    def __init__(self, address=None, *, trust_uids=()):
+        self._connection = _ostore.Connection(None if address is None else os.fspath(address))
+        self._address = self._connection.address
+        self._trusted = frozenset(trust_uids)
+        # References that remember their value, oldest first: see _remember().
+        self._recent = collections.deque()
+
+    @property
+    def address(self):
+        """address -> str
+
+        The socket path of the broker.
+        """
+        return self._address
+
+    def __repr__(self):
+        return f"<ostore.Client of {self._address}{', closed' if self._connection.closed else ''}>"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, type, value, traceback):
+        self.close()
+
+    def close(self):
+        """close() -> None
+
+        End the connection. Views of objects stay valid. Wraps ostore_close(3).
+        """
+        while self._recent:
+            self._forget(self._recent.popleft())
+        self._connection.close()
+
+    # ---- creating
+
+    def put(self, value, *, id=None, name=None, mode=None, timeout=None):
+        """put(value, *, id=None, name=None, mode=None, timeout=None) -> ObjectRef
+
+        Store a value. Arrays in it are stored as they are, and are read without
+        a copy by every process.
+
+        id: 32 hexadecimal digits, instead of a random id. name: hold the object
+        under this name too; a name that is taken moves. mode: permission bits,
+        0o600 if not given. timeout: seconds to wait for room, else
+        ObjectStoreFullError; None leaves that to the broker. Wraps ostore_put(3).
+        """
+        metadata, pieces, strided = _format.encode(value)
+        options = (_id(id), name, metadata, mode or 0, _room_nanoseconds(timeout))
+        if strided is None:
+            return ObjectRef._of(self, self._connection.put(pieces, *options))
+        draft = self._connection.create(strided.nbytes, *options)
+        return self._copy_and_seal(draft, strided)
+
+    def _copy_and_seal(self, draft, strided):
+        import numpy
+
+        array = numpy.ndarray(strided.shape, strided.dtype, draft)
+        try:
+            array[...] = strided
+            del array
+            return ObjectRef._of(self, draft.seal())
+        except BaseException:
+            draft.abort()
+            raise
+
+    def empty(self, shape, dtype=float, *, id=None, name=None, mode=None, timeout=None):
+        """empty(shape, dtype=float, *, id=None, name=None, mode=None, timeout=None) -> Draft
+
+        Begin an array that is written in place: fill draft.array, then
+        draft.seal() publishes it without a copy. Options as put().
+        Wraps ostore_create(3).
+        """
+        import numpy
+
+        dtype = numpy.dtype(dtype)
+        shape = tuple(map(operator.index, shape if isinstance(shape, collections.abc.Iterable) else (shape,)))
+        if any(size < 0 for size in shape):
+            raise ValueError(f"negative dimensions are not allowed: {shape}")
+        nbytes = dtype.itemsize
+        for size in shape:
+            nbytes *= size
+        metadata = _format.array_metadata(shape, dtype)
+        draft = self._create(nbytes, metadata, id, name, mode, timeout)
+        return Draft._of(self, draft, shape, dtype)
+
+    def create(self, nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None):
+        """create(nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None) -> Draft
+
+        Begin an object of raw bytes that is written in place: fill draft.buffer,
+        then draft.seal() publishes it. Options as put(). Wraps ostore_create(3).
+        """
+        return Draft._of(self, self._create(nbytes, bytes(metadata), id, name, mode, timeout))
+
+    def _create(self, nbytes, metadata, id, name, mode, timeout):
+        if not 0 <= nbytes < 1 << 63:
+            raise ValueError(f"an object cannot have {nbytes} bytes")
+        return self._connection.create(nbytes, _id(id), name, metadata, mode or 0, _room_nanoseconds(timeout))
+
+    # ---- reading
+
+    def get(self, refs, *, timeout=None):
+        """get(refs, *, timeout=None) -> object
+
+        The value of a reference, or the list of values of several, which are
+        asked for in one request. Arrays are read-only views of the shared pages;
+        they keep their object in memory.
+
+        Waits until the objects are sealed, at most timeout seconds, then raises
+        GetTimeoutError. 0 does not wait, and raises ObjectNotFoundError.
+        PermissionDenied, if a value was pickled by a user who is not trusted.
+        Wraps ostore_get(3).
+        """
+        if type(refs) is ObjectRef:
+            again = refs._again
+            if again is not None and refs._client is self:
+                return again()
+            return self._get([refs], timeout)[0]
+        return self._get(_checked(refs), timeout)
+
+    def _get(self, refs, timeout):
+        if not refs:
+            return []
+        objects = self._connection.get(_ids(refs), _nanoseconds(timeout), 0)
+        # Nothing refers to `objects` but the values: dropping them unmaps.
+        return [self._value(ref, object) for ref, object in zip(refs, objects)]
+
+    def _value(self, ref, object):
+        owner = object.owner
+
+        def check_trust(type):
+            if owner in self._trusted or owner in (0, os.geteuid()):
+                return
+            raise PermissionDenied(
+                f"object {ref.hex()} was sealed by {_user(owner)} and holds a pickled {type}: unpickling"
+                f" would run that user's code. If you trust the user, ostore.init(trust_uids=[{owner}]);"
+                f" get_buffer() gives the bytes"
+            )
+
+        again = _format.decoder(object, check_trust)
+        value = again()
+        self._remember(ref, again)
+        return value
+
+    def _remember(self, ref, again):
+        """Let a reference make its value again without asking, while it is among the last few.
+
+        That keeps the mapping, which costs memory of the process (small objects
+        are copies) and makes the object harder to evict: so only the last few.
+        """
+        if ref._client is None:
+            self._bind(ref)
+        if ref._client is not self:
+            return
+        known = ref._again is not None
+        ref._again = again
+        if not known:
+            self._recent.append(weakref.ref(ref))
+            if len(self._recent) > _N_RECENT:
+                self._forget(self._recent.popleft())
+
+    def _bind(self, ref):
+        """Make a bare id that was found here a counted reference."""
+        try:
+            ref._object = self._reference(ref._id)
+        except ObjectNotFoundError:  # deleted meanwhile; the value is good
+            return
+        ref._client = self
+
+    @staticmethod
+    def _forget(weak):
+        ref = weak()
+        if ref is not None:
+            ref._again = None
+
+    def _reference(self, id):
+        """A handle that counts as a reference and maps nothing."""
+        return self._connection.get(id, 0, _ostore.GET_REF)[0]
+
+    def get_buffer(self, ref, *, timeout=None):
+        """get_buffer(ref, *, timeout=None) -> memoryview
+
+        The bytes of an object, read-only, without a copy, and without looking at
+        what they mean. Waits as get() does. Wraps ostore_get(3).
+        """
+        return memoryview(self._object(ref, timeout))
+
+    def get_metadata(self, ref, *, timeout=None):
+        """get_metadata(ref, *, timeout=None) -> bytes
+
+        The metadata of an object. Waits as get() does. Wraps ostore_metadata(3).
+        """
+        return self._object(ref, timeout).metadata
+
+    def _object(self, ref, timeout):
+        (ref,) = _checked(ref)
+        return self._connection.get(ref._id, _nanoseconds(timeout), 0)[0]
+
+    def wait(self, refs, *, num_returns=1, timeout=None):
+        """wait(refs, *, num_returns=1, timeout=None) -> (list, list)
+
+        Wait until num_returns of the objects are sealed, or timeout seconds.
+        Returns the first num_returns references that are ready, and the others.
+        Wraps ostore_wait(3).
+        """
+        if isinstance(refs, ObjectRef):
+            raise TypeError("wait() takes a list of references")
+        refs = _checked(refs)
+        if len(set(refs)) != len(refs):
+            raise ValueError("wait() takes each reference once")
+        if not 1 <= num_returns <= len(refs):
+            raise ValueError(f"num_returns is {num_returns}, but there are {len(refs)} references")
+        there = self._connection.wait(_ids(refs), num_returns, _nanoseconds(timeout))
+        ready, pending = [], []
+        for ref, is_there in zip(refs, there):
+            (ready if is_there and len(ready) < num_returns else pending).append(ref)
+        return ready, pending
+
+    def contains(self, ref):
+        """contains(ref) -> bool
+
+        Is the object there, sealed, and readable for the caller? Does not wait.
+        Wraps ostore_wait(3).
+        """
+        (ref,) = _checked(ref)
+        return self._connection.wait(ref._id, 1, 0) == b"\1"
+
+    # ---- names, deletion
+
+    def hold(self, name, ref):
+        """hold(name, ref) -> None
+
+        Keep an object under a name, which outlives this process; a name that is
+        taken moves. Names are your user's own. Wraps ostore_hold(3).
+        """
+        (ref,) = _checked(ref)
+        self._connection.hold(name, ref._id)
+
+    def lookup(self, name):
+        """lookup(name) -> ObjectRef
+
+        A reference to the object under a name. Wraps ostore_lookup(3).
+        """
+        return ObjectRef._of(self, self._connection.lookup(name))
+
+    def unhold(self, name):
+        """unhold(name) -> None
+
+        Give a name up; the object goes when nobody else refers to it.
+        Wraps ostore_unhold(3).
+        """
+        self._connection.unhold(name)
+
+    def delete(self, refs):
+        """delete(refs) -> None
+
+        Remove an object, or several: ids and names are gone at once, the memory
+        when nobody maps it any more. Wraps ostore_delete(3).
+        """
+        refs = _checked(refs)
+        if not refs:
+            return
+        ids = {ref._id for ref in refs}
+        for weak in [*self._recent]:
+            ref = weak()
+            if ref is not None and ref._id in ids:
+                ref._again = None
+        self._connection.delete(_ids(refs))
+
+    # ---- looking
+
+    def list(self):
+        """list() -> list[dict]
+
+        What the caller may read, ordered by creation: id, size, metadata_size,
+        state, refs, pins, uid, gid, mode, created_ns, last_access_ns, accesses
+        and names of each object, as `osctl --json ls`. Wraps ostore_list(3).
+        """
+        return self._connection.list()
+
+    def stats(self):
+        """stats() -> dict
+
+        The state of the store: capacity_bytes, resident_bytes, objects, clients,
+        counters, features and more, as `osctl --json status`.
+        Wraps ostore_stats(3).
+        """
+        return self._connection.stats()

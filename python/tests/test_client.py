@@ -1,0 +1,400 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a client does with objects, names and references, in one process."""
+
+import copy
+import gc
+import os
+import signal
+import threading
+import time
+import unittest
+
+import support
+from support import MiB
+
+import ostore
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
+
+class Objects(support.BrokerTest):
+    def test_come_back_as_they_were_put(self):
+        for value in (None, 1, "text", b"bytes", bytearray(b"x"), [1, {"a": (2.5, b"y" * 100000)}], b"", {1, 2}):
+            with self.subTest(value=str(value)[:40]):
+                ref = ostore.put(value)
+                self.assertEqual(ostore.get(ref), value)
+                self.assertEqual(ostore.get(ref), value)
+
+    def test_of_many_sizes_come_back(self):
+        for size in (0, 1, 63, 64, 4096, 65535, 65536, 65537, 2 * MiB - 1, 2 * MiB, 5 * MiB + 3, 40 * MiB):
+            with self.subTest(size=size):
+                value = os.urandom(min(size, 4096)) * (size // 4096 + 1)
+                value = value[:size]
+                ref = ostore.put(value)
+                self.assertEqual(ref.nbytes, size)
+                self.assertEqual(ostore.get(ref), value)
+                self.assertEqual(ostore.get_buffer(ref), value)
+
+    def test_with_many_pieces_come_back(self):
+        value = [os.urandom(1024) for _ in range(3000)]
+        self.assertEqual(ostore.get(ostore.put(value)), value)
+
+    def test_many_are_one_request(self):
+        refs = [ostore.put(i) for i in range(1000)]
+        self.assertEqual(ostore.get(refs), list(range(1000)))
+        self.assertEqual(ostore.get(iter(refs[:2])), [0, 1])
+        self.assertEqual(ostore.get([refs[0], refs[0]]), [0, 0])
+        self.assertEqual(ostore.get([]), [])
+
+    def test_have_the_id_that_was_asked_for(self):
+        id = "00112233445566778899aabbccddeeff"
+        ref = ostore.put(1, id=id)
+        self.assertEqual(ref.hex(), id)
+        self.assertEqual(ref, ostore.ObjectRef(id.upper()))
+        with self.assertRaises(ostore.ObjectExistsError):
+            ostore.put(2, id=id)
+
+    def test_show_their_bytes_and_metadata(self):
+        ref = ostore.put(b"abc")
+        buffer = ostore.get_buffer(ref)
+        self.assertEqual(bytes(buffer), b"abc")
+        self.assertTrue(buffer.readonly)
+        self.assertEqual(ostore.get_metadata(ref), b'ostore-python/1 {"kind":"bytes"}')
+
+    def test_are_listed(self):
+        ref = ostore.put(b"x" * 100000, mode=0o640, name="listed")
+        (info,) = [info for info in ostore.list() if info["id"] == ref.hex()]
+        self.assertEqual(
+            list(info),
+            "id size metadata_size state refs pins uid gid mode created_ns last_access_ns accesses names".split(),
+        )
+        self.assertEqual(info["size"], 100000)
+        self.assertEqual(info["state"], "resident")
+        self.assertEqual(info["mode"], "0640")
+        self.assertEqual(info["uid"], os.geteuid())
+        self.assertEqual(info["names"], ["listed"])
+        self.assertLess(abs(info["created_ns"] - time.time_ns()), 60e9)
+        ostore.unhold("listed")
+
+    def test_are_gone_when_deleted_and_views_stay(self):
+        ref = ostore.put(b"y" * 100000)
+        other = ostore.ObjectRef(ref.hex())
+        buffer = ostore.get_buffer(ref)
+        self.assertEqual(len(ostore.get(other)), 100000)
+        ostore.delete(ref)
+        self.assertFalse(ostore.contains(ref))
+        for gone in (ref, other):
+            with self.assertRaises(ostore.ObjectNotFoundError):
+                ostore.get(gone)
+        self.assertEqual(bytes(buffer[:3]), b"yyy")
+
+    def test_are_dropped_with_their_last_reference_when_room_is_needed(self):
+        first = ostore.put(bytes(100 * MiB)).hex()  # no reference is left
+        for _ in range(4):
+            ostore.put(bytes(100 * MiB))
+        self.assertFalse(ostore.contains(ostore.ObjectRef(first)))
+
+    def test_that_find_no_room_raise_and_name_the_holders(self):
+        refs = [ostore.put(bytes(100 * MiB)) for _ in range(2)]
+        started = time.monotonic()
+        with self.assertRaisesRegex(ostore.ObjectStoreFullError, str(os.getpid())):
+            ostore.put(bytes(100 * MiB), timeout=0.1)
+        self.assertLess(time.monotonic() - started, 5)
+        del refs
+        ostore.put(bytes(100 * MiB), timeout=5)
+        with self.assertRaises(ostore.ObjectStoreFullError):
+            ostore.put(bytes(300 * MiB))
+
+    def test_wait_for_room_while_other_threads_run(self):
+        refs = [ostore.put(bytes(100 * MiB)) for _ in range(2)]
+        threading.Timer(0.2, refs.clear).start()
+        ostore.put(bytes(100 * MiB), timeout=30)
+
+    def test_reject_wrong_arguments(self):
+        for call in (
+            lambda: ostore.put(1, id="12"),
+            lambda: ostore.put(1, timeout=-1),
+            lambda: ostore.put(1, timeout=float("nan")),
+            lambda: ostore.put(1, name="a" * 1000),
+            lambda: ostore.put(1, name="a\0b"),
+            lambda: ostore.create(-1),
+            lambda: ostore.create(1 << 64),
+            lambda: ostore.create(1, bytes(65537)),
+            lambda: ostore.ObjectRef("x" * 32),
+            lambda: ostore.wait([ostore.put(1)], num_returns=2),
+            lambda: ostore.wait([]),
+        ):
+            with self.assertRaises(ValueError):
+                call()
+        for call in (
+            lambda: ostore.get("0" * 32),
+            lambda: ostore.get([1]),
+            lambda: ostore.get(None),
+            lambda: ostore.delete("name"),
+            lambda: ostore.wait(ostore.put(1)),
+            lambda: ostore.put(lambda: 1),
+            lambda: ostore.Draft(),
+        ):
+            with self.assertRaises(Exception) as caught:
+                call()
+            self.assertIn(type(caught.exception).__name__, ("TypeError", "PicklingError", "AttributeError"))
+
+
+@unittest.skipUnless(numpy, "needs NumPy")
+class Arrays(support.BrokerTest):
+    def test_are_read_only_views_of_one_memory(self):
+        for value, take in ((numpy.arange(1e6), lambda v: v), ([numpy.arange(1e6)], lambda v: v[0])):
+            ref = ostore.put(value)
+            first, second = take(ostore.get(ref)), take(ostore.get(ref))
+            self.assertIsNot(first, second)
+            self.assertEqual(first.ctypes.data, second.ctypes.data)
+            self.assertEqual(first.ctypes.data % 64, 0)
+            self.assertEqual(first[12345], 12345)
+            with self.assertRaisesRegex(ValueError, "assignment destination is read-only"):
+                first[0] = 1
+            with self.assertRaises(ValueError):
+                first.flags.writeable = True
+            with self.assertRaises(ValueError):
+                numpy.add(first, 1, out=first)
+
+    def test_keep_their_object_mapped(self):
+        data = numpy.random.default_rng(1).random(1 << 18)
+        piece = ostore.get(ostore.put([data]))[0][1000:2000]
+        gc.collect()
+        for _ in range(10):
+            ostore.put(bytes(100 * MiB))
+        self.assertTrue((piece == data[1000:2000]).all())
+
+    def test_of_strided_memory_are_put_in_one_copy(self):
+        array = numpy.arange(4 << 20).reshape(2048, 2048)[::2, 1::3]
+        result = ostore.get(ostore.put(array))
+        self.assertTrue(result.flags.c_contiguous)
+        self.assertTrue((result == array).all())
+
+    def test_of_no_bytes_and_no_dimensions_come_back(self):
+        for array in (numpy.array(7.5), numpy.empty((0, 3)), numpy.array("NaT", "M8[s]"), numpy.empty(0, "i1")):
+            result = ostore.get(ostore.put(array))
+            self.assertEqual((result.shape, result.dtype, result.tobytes()), (array.shape, array.dtype, array.tobytes()))
+
+    def test_are_kept_within_reach_for_the_last_references_only(self):
+        refs = [ostore.put(numpy.arange(1 << 17) + i) for i in range(40)]
+        for _ in range(2):
+            for i, ref in enumerate(refs):
+                self.assertEqual(ostore.get(ref)[0], i)
+        pins = {info["id"]: info["pins"] for info in ostore.list()}
+        self.assertTrue(support.wait_until(lambda: sum(info["pins"] for info in ostore.list()) <= 16), pins)
+        refs.clear()
+        self.assertTrue(support.wait_until(lambda: sum(info["pins"] for info in ostore.list()) == 0))
+
+
+class Waiting(support.BrokerTest):
+    def test_for_an_object_ends_when_it_is_sealed(self):
+        id = "ab" * 16
+        threading.Timer(0.2, lambda: ostore.put("late", id=id, name="late")).start()
+        self.assertEqual(ostore.get(ostore.ObjectRef(id), timeout=30), "late")
+        ostore.unhold("late")
+
+    def test_ends_with_the_timeout(self):
+        ref = ostore.ObjectRef("cd" * 16)
+        started = time.monotonic()
+        with self.assertRaises(ostore.GetTimeoutError):
+            ostore.get(ref, timeout=0.1)
+        self.assertLess(time.monotonic() - started, 5)
+        with self.assertRaises(TimeoutError):
+            ostore.get([ref], timeout=0.01)
+        with self.assertRaises(TimeoutError):
+            ostore.get_buffer(ref, timeout=0.01)
+
+    def test_does_not_happen_with_timeout_0(self):
+        ref = ostore.ObjectRef("ef" * 16)
+        for call in (ostore.get, ostore.get_buffer, ostore.get_metadata):
+            with self.assertRaisesRegex(ostore.ObjectNotFoundError, ref.hex()):
+                call(ref, timeout=0)
+        with self.assertRaises(ostore.ObjectNotFoundError):
+            ref.nbytes
+
+    def test_tells_the_ready_from_the_pending(self):
+        here = [ostore.put(i) for i in range(3)]
+        late = ostore.ObjectRef("12" * 16)
+        self.assertEqual(ostore.wait([late, *here], num_returns=2), (here[:2], [late, here[2]]))
+        self.assertEqual(ostore.wait([late], timeout=0), ([], [late]))
+        self.assertEqual(ostore.wait([late], timeout=0.05), ([], [late]))
+        threading.Timer(0.1, lambda: ostore.put(1, id=late.hex(), name="w")).start()
+        self.assertEqual(ostore.wait([late], timeout=30), ([late], []))
+        ostore.unhold("w")
+        with self.assertRaises(ValueError):
+            ostore.wait([late, late])
+
+    def test_lets_other_threads_run(self):
+        ran = []
+        thread = threading.Thread(target=lambda: ran.append(ostore.put("x", id="34" * 16, name="y")))
+        threading.Timer(0.05, thread.start).start()
+        self.assertEqual(ostore.get(ostore.ObjectRef("34" * 16), timeout=30), "x")
+        thread.join()
+        ostore.unhold("y")
+
+    def test_is_interrupted_from_the_keyboard(self):
+        for call in (
+            lambda: ostore.get(ostore.ObjectRef("56" * 16)),
+            lambda: ostore.wait([ostore.ObjectRef("56" * 16)]),
+            lambda: ostore.get(ostore.ObjectRef("56" * 16), timeout=60),
+        ):
+            timer = threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+            timer.start()
+            started = time.monotonic()
+            with self.assertRaises(KeyboardInterrupt):
+                call()
+            self.assertLess(time.monotonic() - started, 20)
+            timer.join()
+        self.assertEqual(ostore.get(ostore.put(1)), 1)
+
+    def test_goes_on_after_a_signal_that_raises_nothing(self):
+        caught = []
+        old = signal.signal(signal.SIGALRM, lambda *_: caught.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+        try:
+            with self.assertRaises(ostore.GetTimeoutError):
+                ostore.get(ostore.ObjectRef("56" * 16), timeout=0.5)
+            refs = [ostore.put(bytes(100 * MiB)) for _ in range(2)]
+            with self.assertRaises(ostore.ObjectStoreFullError):
+                ostore.put(bytes(100 * MiB), timeout=0.3)
+            del refs
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+        self.assertGreater(len(caught), 2)
+
+
+class Names(support.BrokerTest):
+    def test_keep_an_object_that_nobody_refers_to(self):
+        ref = ostore.put("kept")
+        ostore.hold("a name", ref)
+        hex = ref.hex()
+        del ref
+        for _ in range(4):
+            ostore.put(bytes(100 * MiB))
+        found = ostore.lookup("a name")
+        self.assertEqual(found.hex(), hex)
+        self.assertEqual(ostore.get(found), "kept")
+        ostore.unhold("a name")
+        with self.assertRaisesRegex(ostore.ObjectNotFoundError, "a name"):
+            ostore.lookup("a name")
+        with self.assertRaises(ostore.ObjectNotFoundError):
+            ostore.unhold("a name")
+
+    def test_move_when_they_are_taken(self):
+        ostore.put(1, name="moving")
+        ostore.put(2, name="moving")
+        self.assertEqual(ostore.get(ostore.lookup("moving")), 2)
+        ostore.delete(ostore.lookup("moving"))
+        with self.assertRaises(ostore.ObjectNotFoundError):
+            ostore.lookup("moving")
+
+
+class References(support.BrokerTest):
+    def test_compare_and_hash_by_id(self):
+        ref = ostore.put(1)
+        same = ostore.ObjectRef(ref.hex())
+        self.assertEqual(ref, same)
+        self.assertEqual(hash(ref), hash(same))
+        self.assertNotEqual(ref, ostore.put(1))
+        self.assertNotEqual(ref, ref.hex())
+        self.assertEqual({ref: 1}[same], 1)
+        self.assertEqual(eval(repr(ref), {"ObjectRef": ostore.ObjectRef}), ref)
+
+    def test_made_from_an_id_count_once_they_were_used(self):
+        ref = ostore.put(b"z" * MiB)
+        other = ostore.ObjectRef(ref.hex())
+        self.assertEqual(other.nbytes, MiB)
+        del ref
+        for _ in range(4):
+            ostore.put(bytes(100 * MiB))
+        self.assertEqual(len(ostore.get(other)), MiB)
+
+    def test_are_copied_without_a_lease(self):
+        ref = ostore.put(1)
+        before = self.refs(ref)
+        self.assertEqual(copy.copy(ref), ref)
+        self.assertEqual(copy.deepcopy([ref]), [ref])
+        self.assertEqual(self.refs(ref), before)
+
+    def refs(self, ref):
+        (info,) = [info for info in ostore.list() if info["id"] == ref.hex()]
+        return info["refs"]
+
+
+class Clients(support.BrokerTest):
+    def test_of_ones_own_share_the_store_and_close(self):
+        ref = ostore.put([1, 2])
+        with ostore.Client(self.client.address) as other:
+            self.assertEqual(other.get(ref), [1, 2])
+            self.assertEqual(other.address, self.client.address)
+            mine = other.put(b"m" * MiB)
+            view = other.get_buffer(mine)
+        self.assertEqual(bytes(view[:2]), b"mm")
+        self.assertIn("closed", repr(other))
+        with self.assertRaisesRegex(ostore.BrokerUnavailable, "closed"):
+            other.get(ref)
+        with self.assertRaises(ConnectionError):
+            other.stats()
+
+    def test_that_are_closed_let_calls_of_other_threads_end(self):
+        other = ostore.Client(self.client.address)
+        results = []
+
+        def wait():
+            try:
+                other.get(ostore.ObjectRef("78" * 16), timeout=1)
+            except ostore.Error as error:
+                results.append(error)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.1)
+        other.close()
+        thread.join()
+        self.assertIsInstance(results[0], (ostore.GetTimeoutError, ostore.BrokerUnavailable))
+
+    def test_report_the_state_of_the_store(self):
+        before = ostore.stats()
+        for key in (
+            "capacity_bytes resident_bytes pinned_bytes spilled_bytes objects clients queue_length counters rates"
+            " thrashing features"
+        ).split():
+            self.assertIn(key, before)
+        self.assertEqual(before["capacity_bytes"], 256 * MiB)
+        self.assertEqual(set(before["objects"]), {"created", "resident", "spilled", "paging"})
+        self.assertEqual(set(before["rates"]), {"spill_bytes_per_s", "restore_bytes_per_s"})
+        self.assertIn("huge_pages", before["features"])
+        refs = [ostore.put(bytes(MiB)) for _ in range(3)]
+        after = ostore.stats()
+        self.assertEqual(after["counters"]["puts"] - before["counters"]["puts"], 3)
+        self.assertGreaterEqual(after["objects"]["resident"], len(refs))
+
+    def test_are_used_by_many_threads_at_once(self):
+        errors = []
+
+        def work(seed):
+            try:
+                for i in range(50):
+                    value = bytes([seed, i]) * (1 << (i % 18))
+                    ref = self.client.put(value)
+                    if self.client.get(ref) != value:
+                        raise AssertionError("wrong bytes")
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(errors, [])
+
+
+if __name__ == "__main__":
+    support.main()
