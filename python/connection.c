@@ -67,6 +67,10 @@ static PyObject *connection_create_instance(PyTypeObject *type, PyObject *args, 
 	allocfunc tp_alloc;
 	int r;
 
+	if (kwargs && PyDict_Size(kwargs) > 0) {
+		PyErr_SetString(PyExc_TypeError, "Connection() takes no keyword arguments");
+		return NULL;
+	}
 	if (!PyArg_ParseTuple(args, "|z:Connection", &address))
 		return NULL;
 	do {

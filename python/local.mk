@@ -24,6 +24,8 @@ ostore_python_tests = \
 	python/tests/test_processes.py \
 	python/tests/test_trust.py \
 	$(NULL)
+# No compiled files in the source tree.
+AM_PY_LOG_FLAGS = -B
 EXTRA_DIST += \
 	$(ostore_python_files) \
 	$(ostore_python_tests) \
@@ -63,8 +65,8 @@ clean-python:
 .PHONY: clean-python
 
 # libtool's description of a module is of no use to Python.
-install-exec-hook: install-python-hook
-install-python-hook: install-ostorepythonLTLIBRARIES
+install-data-hook: install-python-hook
+install-python-hook:
 	rm -f '$(DESTDIR)$(ostorepythondir)/_ostore.abi3.la'
 uninstall-hook: uninstall-python-hook
 uninstall-python-hook:

@@ -256,18 +256,18 @@ class Client:
         The bytes of an object, read-only, without a copy, and without looking at
         what they mean. Waits as get() does. Wraps ostore_get(3).
         """
-        return memoryview(self._object(ref, timeout))
+        return memoryview(self._object(ref, timeout, 0))
 
     def get_metadata(self, ref, *, timeout=None):
         """get_metadata(ref, *, timeout=None) -> bytes
 
         The metadata of an object. Waits as get() does. Wraps ostore_metadata(3).
         """
-        return self._object(ref, timeout).metadata
+        return self._object(ref, timeout, _ostore.GET_REF).metadata
 
-    def _object(self, ref, timeout):
+    def _object(self, ref, timeout, flags):
         (ref,) = _checked(ref)
-        return self._connection.get(ref._id, _nanoseconds(timeout), 0)[0]
+        return self._connection.get(ref._id, _nanoseconds(timeout), flags)[0]
 
     def wait(self, refs, *, num_returns=1, timeout=None):
         """wait(refs, *, num_returns=1, timeout=None) -> (list, list)

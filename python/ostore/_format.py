@@ -41,6 +41,7 @@ _ELEMENTS = "biufcmMSUV"  # kinds of dtypes whose elements are their bytes
 _ELEMENT = re.compile(r"[<>|=][biufcmMSUV]\d*(\[\w+\])?")
 
 
+@functools.lru_cache(maxsize=256)
 def _metadata(**description):
     return TAG + json.dumps(description, separators=(",", ":")).encode()
 
@@ -142,7 +143,8 @@ def array_metadata(shape, dtype, order="C"):
     description = describe_dtype(dtype)
     if description is None:
         raise ValueError(f"an array of {dtype} has no bytes of its own: use put(), which pickles it")
-    return _metadata(kind="array", dtype=description, shape=list(shape), order=order)
+    make = _metadata if isinstance(description, str) else _metadata.__wrapped__  # the others have no hash
+    return make(kind="array", dtype=description, shape=shape, order=order)
 
 
 def _array(data, dtype, shape, order):
