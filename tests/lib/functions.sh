@@ -4,11 +4,14 @@
 # What every test script needs: a broker of its own that is gone afterwards, and
 # reasons to skip.  Source it first:
 #
-#	. "${top_srcdir:-.}/tests/lib/functions.sh"
+#	. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
+#
+# The exit matters: a bash that does not find this file goes on, with TEST_DIR
+# empty, and the script does to / what it means to do to its own directory.
 #
 # POSIX sh with local.  Set by `make check`, guessed otherwise:
 #   top_srcdir, top_builddir   source and build tree
-#   OSTORED, OSCTL            the built programs, never installed ones
+#   OSTORED, OSCTL             the built programs, never installed ones
 #   OSTORE_WRAPPER             words in front of ostored, such as
 #                              "valgrind --error-exitcode=99"; valgrind cannot
 #                              clone a worker, so it gets --no-supervisor
