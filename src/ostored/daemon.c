@@ -22,10 +22,11 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/features.h"
 #include "config.h"
 #include "core/core.h"
+#include "memory/memfd.h"
 #include "ostored/configuration.h"
-#include "ostored/features.h"
 #include "ostored/listener.h"
 #include "ostored/machine.h"
 #include "ostored/notify.h"
@@ -47,7 +48,7 @@ struct daemon {
 	struct config_machine machine;
 	struct config_values values;
 	struct listener listener;
-	struct wire_field features[FEATURES_N];
+	struct wire_field features[N_FEATURES];
 	uint64_t watchdog_us;
 	int ready_fd;
 	int notify_fd;
@@ -106,6 +107,7 @@ static int read_config(struct daemon *d)
 static int look_at_machine(struct daemon *d)
 {
 	struct config_machine *machine = &d->machine;
+	const char *reason; /* features_probe() tells it to whom it concerns */
 	int r;
 
 	machine->mode = d->options.private_mode ? CONFIG_MODE_PRIVATE :
@@ -114,7 +116,7 @@ static int look_at_machine(struct daemon *d)
 	machine->runtime_dir = getenv("XDG_RUNTIME_DIR");
 	if (machine->runtime_dir && machine->runtime_dir[0] != '/')
 		machine->runtime_dir = NULL;
-	machine->huge_pages = machine_huge_pages("");
+	machine->huge_pages = memfd_huge_pages(&reason);
 	r = machine_memory("", &machine->memory_total, &machine->memory_available);
 	if (r < 0)
 		fprintf(stderr, "ostored: cannot read how much memory there is (/proc/meminfo): %s\n",
@@ -339,6 +341,7 @@ static int prepare(struct daemon *d)
 	d->notify_fd = notify_open();
 	if (sd_watchdog_enabled(1, &d->watchdog_us) <= 0)
 		d->watchdog_us = 0;
+	features_probe(d->features, strcmp(d->config.settings[CONFIG_HUGE_PAGES].text, "yes") == 0);
 	r = watch_starter(d, &error);
 	if (r == 0)
 		r = become_broker(d, activation_fd, &error);
@@ -368,7 +371,7 @@ static int run(struct daemon *d)
 			.settings = values->fields,
 			.n_settings = CONFIG_N_KEYS,
 			.features = d->features,
-			.n_features = FEATURES_N,
+			.n_features = N_FEATURES,
 		},
 		.address = d->listener.path,
 		.ready_fd = d->ready_fd,
@@ -382,7 +385,6 @@ static int run(struct daemon *d)
 	char capacity[32];
 	int status;
 
-	features_fill(d->features, values->core.huge_pages, d->machine.huge_pages);
 	log_line(level, "serving at %s, capacity %s", d->listener.path,
 		size_format(values->core.capacity, capacity, sizeof capacity));
 	status = d->options.supervisor ? supervisor_run(&options) : supervisor_run_alone(&options);

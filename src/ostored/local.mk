@@ -6,8 +6,6 @@ src_ostored_libostored_la_SOURCES = \
 	src/ostored/configuration.h \
 	src/ostored/daemon.c \
 	src/ostored/daemon.h \
-	src/ostored/features.c \
-	src/ostored/features.h \
 	src/ostored/listener.c \
 	src/ostored/listener.h \
 	src/ostored/machine.c \

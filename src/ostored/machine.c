@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,44 +181,4 @@ uint64_t machine_descriptors(uint64_t wanted)
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
 		return wanted;
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
-}
-
-/* "always within_size advise [never] deny force": is the chosen word one of these? */
-static bool chosen(const char *root, const char *file, const char *words, bool *knownp)
-{
-	CLEANUP_FREE char *path = NULL, *line = NULL;
-	CLEANUP_FILE FILE *stream = NULL;
-	size_t room = 0;
-	char *from, *to;
-
-	*knownp = false;
-	if (asprintf(&path, "%s/sys/kernel/mm/transparent_hugepage/%s", root, file) < 0) {
-		path = NULL;
-		return false;
-	}
-	stream = fopen(path, "re");
-	if (!stream || getline(&line, &room, stream) < 0)
-		return false;
-	from = strchr(line, '[');
-	to = from ? strchr(from, ']') : NULL;
-	if (!to)
-		return false;
-	*knownp = true;
-	from[0] = ' ';
-	to[0] = ' ';
-	to[1] = '\0';
-	return strstr(words, from) != NULL;
-}
-
-bool machine_huge_pages(const char *root)
-{
-	static const char own[] = "hugepages-2048kB/shmem_enabled";
-	bool known;
-
-	/* The size's own setting counts, and may refer to the older one (Linux 6.11). */
-	if (chosen(root, own, " always within_size advise ", &known))
-		return true;
-	if (known && !chosen(root, own, " inherit ", &known))
-		return false;
-	return chosen(root, "shmem_enabled", " always within_size advise force ", &known);
 }

@@ -3,7 +3,6 @@
 #ifndef OSTORED_MACHINE_H
 #define OSTORED_MACHINE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* machine_memory() - memory of the machine, and what of it is really available to this process:
@@ -17,8 +16,5 @@ int machine_memory(const char *root, uint64_t *totalp, uint64_t *availablep);
  *   the hard limit; never lowers it
  * Return: how many descriptors there may be. */
 uint64_t machine_descriptors(uint64_t wanted);
-
-/* machine_huge_pages() - the kernel backs memfds by 2 MiB pages where asked (MADV_HUGEPAGE) or always */
-bool machine_huge_pages(const char *root);
 
 #endif

@@ -16,10 +16,12 @@
  * read (there the objects are lost already; the service manager starts a new,
  * empty store).
  *
- * A worker whose main thread is dead but that cannot be reaped has a thread stuck
- * in the kernel (close() of a FUSE file whose server is mute).  It gets its heir
- * after a second.  That is noticed by a pidfd of the main thread, where the
- * kernel has them (6.9); the worker opens it before anything else.
+ * A worker that was killed but cannot be reaped has a thread stuck in the kernel
+ * (close() of a FUSE file whose server is mute).  It gets its heir after a second.
+ * To notice, each worker has a canary: a thread that does nothing and therefore
+ * dies when it is told to.  The supervisor watches it by a pidfd of its own, where
+ * the kernel has those for threads (6.9).  The main thread would not do: its
+ * pidfd stays silent until the last of its threads is gone.
  */
 #include "ostored/supervisor.h"
 
@@ -29,6 +31,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +61,7 @@
 #define EXIT_UNUSABLE   3                /* of a worker: the tables cannot be read */
 
 /* What a worker writes to the pipe. */
-#define WORD_STARTED 's' /* its main thread's pidfd is in place */
+#define WORD_WATCHED 'w' /* its canary's pidfd is in place */
 #define WORD_SERVING 'r' /* written by broker_run() */
 
 struct supervisor {
@@ -69,9 +72,10 @@ struct supervisor {
 	pid_t pid;         /* of the supervisor */
 	int signal_fd;
 	int word_fds[2];   /* pipe: workers' words */
-	int leader_fd;     /* pidfd of the worker's main thread, or a placeholder that is never readable */
-	bool leader_watched;
+	int canary_fd;     /* pidfd of the worker's canary, or a placeholder that is never readable */
+	bool canary_watched;
 	int ready_fd;
+	sem_t canary_ready; /* within the worker */
 
 	pid_t worker;      /* 0: none */
 	int64_t born_ns;
@@ -121,16 +125,42 @@ static void *worker_thread(void *arg)
 	return (void *)(intptr_t)run_broker(&s->broker);
 }
 
-/* The descriptor goes to a number that the supervisor knows and every heir keeps. */
-static void watch_leader(struct supervisor *s)
+static void *canary_thread(void *arg)
 {
-	const char word = WORD_STARTED;
-	CLEANUP_CLOSE int fd = syscall(SYS_pidfd_open, getpid(), PIDFD_THREAD);
+	struct supervisor *s = arg;
+	const char word = WORD_WATCHED;
+	int fd = syscall(SYS_pidfd_open, gettid(), PIDFD_THREAD);
 
-	if (fd < 0)
+	(void)prctl(PR_SET_NAME, "ostored-canary");
+	/* To a number that the supervisor knows and every heir keeps. */
+	if (fd >= 0) {
+		(void)dup3(fd, s->canary_fd, O_CLOEXEC);
+		(void)close(fd);
+		(void)!write(s->word_fds[1], &word, 1);
+	}
+	sem_post(&s->canary_ready);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Done before the broker runs, which closes the descriptors that it does not
+ * know.  A worker without a canary is as good, but for threads that are stuck. */
+static void start_canary(struct supervisor *s)
+{
+	pthread_t thread;
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	(void)sem_init(&s->canary_ready, 0, 0);
+	r = pthread_create(&thread, NULL, canary_thread, s);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r != 0)
 		return;
-	(void)dup3(fd, s->leader_fd, O_CLOEXEC);
-	(void)!write(s->word_fds[1], &word, 1);
+	while (sem_wait(&s->canary_ready) < 0 && errno == EINTR)
+		;
 }
 
 static _Noreturn void worker(struct supervisor *s)
@@ -147,7 +177,7 @@ static _Noreturn void worker(struct supervisor *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-	watch_leader(s);
+	start_canary(s);
 
 	/* A raw clone is not glibc's fork(): this thread's descriptor still has the
 	 * supervisor's thread id, so abort(), raise() and error-checking mutexes
@@ -180,7 +210,7 @@ static void finish(struct supervisor *s, int status)
 /* What every worker must leave open.  ready_fd is closed once and then leaves the list. */
 static void list_kept(struct supervisor *s)
 {
-	const int own[] = { s->signal_fd, s->word_fds[0], s->word_fds[1], s->leader_fd, s->ready_fd,
+	const int own[] = { s->signal_fd, s->word_fds[0], s->word_fds[1], s->canary_fd, s->ready_fd,
 		s->options->notify_fd };
 
 	s->n_keep_fds = 0;
@@ -199,7 +229,7 @@ static void start_worker(struct supervisor *s)
 	long pid;
 
 	list_kept(s);
-	s->leader_watched = false;
+	s->canary_watched = false;
 	s->serving = false;
 	s->start_ns = FOREVER_NS;
 	s->born_ns = now_ns();
@@ -256,8 +286,8 @@ static void read_words(struct supervisor *s)
 	char word;
 
 	while (read(s->word_fds[0], &word, 1) == 1) {
-		if (word == WORD_STARTED) {
-			s->leader_watched = true;
+		if (word == WORD_WATCHED) {
+			s->canary_watched = true;
 			continue;
 		}
 		s->serving = true;
@@ -335,10 +365,10 @@ static void read_signals(struct supervisor *s)
 	}
 }
 
-/* Its main thread is gone.  Usually SIGCHLD says so as well, right away. */
-static void leader_gone(struct supervisor *s)
+/* It was killed.  Usually SIGCHLD says so as well, right away. */
+static void canary_gone(struct supervisor *s)
 {
-	s->leader_watched = false;
+	s->canary_watched = false;
 	reap(s);
 	if (!s->done && s->worker != 0 && s->give_up_ns == FOREVER_NS)
 		s->give_up_ns = deadline_ns(now_ns(), CANNOT_DIE_NS);
@@ -401,7 +431,7 @@ static void loop(struct supervisor *s)
 		struct pollfd fds[] = {
 			{ .fd = s->signal_fd, .events = POLLIN },
 			{ .fd = s->word_fds[0], .events = POLLIN },
-			{ .fd = s->leader_watched ? s->leader_fd : -1, .events = POLLIN },
+			{ .fd = s->canary_watched ? s->canary_fd : -1, .events = POLLIN },
 		};
 
 		if (poll(fds, ARRAY_SIZE(fds), timeout_ms(s)) < 0 && errno != EINTR) {
@@ -413,8 +443,8 @@ static void loop(struct supervisor *s)
 			read_words(s);
 		if (fds[0].revents)
 			read_signals(s);
-		if (!s->done && fds[2].revents && s->leader_watched)
-			leader_gone(s);
+		if (!s->done && fds[2].revents && s->canary_watched)
+			canary_gone(s);
 		if (!s->done)
 			act_on_time(s);
 	}
@@ -428,7 +458,7 @@ int supervisor_run(const struct supervisor_options *options)
 		.pid = getpid(),
 		.signal_fd = -1,
 		.word_fds = { -1, -1 },
-		.leader_fd = -1,
+		.canary_fd = -1,
 		.ready_fd = options->ready_fd,
 		.start_ns = 0,
 		.stop_ns = FOREVER_NS,
@@ -443,8 +473,8 @@ int supervisor_run(const struct supervisor_options *options)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	s.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	s.leader_fd = eventfd(0, EFD_CLOEXEC);
-	if (s.signal_fd < 0 || s.leader_fd < 0 || pipe2(s.word_fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+	s.canary_fd = eventfd(0, EFD_CLOEXEC);
+	if (s.signal_fd < 0 || s.canary_fd < 0 || pipe2(s.word_fds, O_CLOEXEC | O_NONBLOCK) < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_FAILURE;
 	}
@@ -452,7 +482,7 @@ int supervisor_run(const struct supervisor_options *options)
 	s.broker.ready_fd = s.word_fds[1];
 	loop(&s);
 	(void)close(s.signal_fd);
-	(void)close(s.leader_fd);
+	(void)close(s.canary_fd);
 	(void)close(s.word_fds[0]);
 	(void)close(s.word_fds[1]);
 	return s.status;

@@ -538,24 +538,6 @@ START_TEST(a_container_sees_its_own_group_at_the_mount)
 }
 END_TEST
 
-START_TEST(huge_pages_follow_both_settings)
-{
-#define THP "sys/kernel/mm/transparent_hugepage/"
-	ck_assert(!machine_huge_pages(directory));
-	put(THP "shmem_enabled", "always within_size advise [never] deny force\n");
-	ck_assert(!machine_huge_pages(directory));
-	put(THP "shmem_enabled", "always within_size [advise] never deny force\n");
-	ck_assert(machine_huge_pages(directory));
-	put(THP "hugepages-2048kB/shmem_enabled", "always [inherit] within_size advise never\n");
-	ck_assert(machine_huge_pages(directory));
-	put(THP "hugepages-2048kB/shmem_enabled", "always inherit within_size advise [never]\n");
-	ck_assert(!machine_huge_pages(directory));
-	put(THP "hugepages-2048kB/shmem_enabled", "[always] inherit within_size advise never\n");
-	put(THP "shmem_enabled", "always within_size advise [never] deny force\n");
-	ck_assert(machine_huge_pages(directory));
-}
-END_TEST
-
 START_TEST(descriptors_are_raised_and_never_lowered)
 {
 	struct rlimit limit;
@@ -684,7 +666,6 @@ int main(void)
 		{ "machine", { memory_without_cgroups_is_what_the_kernel_calls_available,
 				     the_tightest_cgroup_v2_on_the_way_up_counts,
 				     cgroup_v1_counts_as_well, a_container_sees_its_own_group_at_the_mount,
-				     huge_pages_follow_both_settings,
 				     descriptors_are_raised_and_never_lowered } },
 		{ "socket", { a_stale_socket_is_replaced_and_a_served_one_is_not,
 				    a_socket_that_took_the_place_of_ours_is_not_removed,
