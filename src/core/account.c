@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+
+#include "core/account.h"
+#include "core/state.h"
+#include "ds/memory.h"
+#include "util/size.h"
+#include "util/text.h"
+
+#define HOLDERS_NAMED 3
+
+static uint64_t quota_of(const struct core *core, uid_t uid)
+{
+	uint64_t others = UINT64_MAX;
+
+	for (size_t i = 0; i < core->config.n_quotas; i++) {
+		if (core->quotas[i].uid == uid)
+			return core->quotas[i].bytes;
+		if (core->quotas[i].uid == (uid_t)-1)
+			others = core->quotas[i].bytes;
+	}
+	return others;
+}
+
+struct account *account_get(struct core *core, uid_t uid)
+{
+	const uint64_t hash = hash_number(uid);
+	struct hash_node *node;
+	struct account *account;
+
+	hash_map_for_each(node, &core->accounts_by_uid, hash) {
+		account = container_of(node, struct account, by_uid);
+		if (account->uid == uid)
+			return account;
+	}
+	account = must_alloc(1, sizeof *account);
+	account->uid = uid;
+	account->quota = quota_of(core, uid);
+	list_init(&account->victims);
+	list_init(&account->ring_link);
+	list_init(&account->waiting);
+	list_add_tail(&core->accounts, &account->link);
+	hash_map_add(&core->accounts_by_uid, &account->by_uid, hash);
+	return account;
+}
+
+void accounts_deinit(struct core *core)
+{
+	struct account *account;
+
+	while ((account = list_first(&core->accounts, struct account, link))) {
+		list_remove(&account->link);
+		free(account);
+	}
+}
+
+bool account_share(const struct account *account, uint32_t n, uint32_t max)
+{
+	return n < max / 2 || account->uid == 0;
+}
+
+/* The connections that hold most, largest first.  Return: how many. */
+static size_t find_largest(const struct core *core, uint32_t largest[HOLDERS_NAMED])
+{
+	const uint32_t high = core->tables.header->connections_high;
+	size_t n = 0;
+
+	for (uint32_t c = 0; c < high; c++) {
+		const uint64_t held = core->connections[c].held_bytes;
+		size_t i;
+
+		if (!(connection_record(core, c)->flags & CONNECTION_USED) || held == 0)
+			continue;
+		for (i = n; i > 0 && core->connections[largest[i - 1]].held_bytes < held; i--)
+			if (i < HOLDERS_NAMED)
+				largest[i] = largest[i - 1];
+		if (i < HOLDERS_NAMED)
+			largest[i] = c;
+		if (n < HOLDERS_NAMED)
+			n++;
+	}
+	return n;
+}
+
+void account_name_holders(const struct core *core, struct text *text)
+{
+	uint32_t largest[HOLDERS_NAMED];
+	const size_t n = find_largest(core, largest);
+	char size[32];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct connection_record *record = connection_record(core, largest[i]);
+
+		size_format(core->connections[largest[i]].held_bytes, size, sizeof size);
+		text_add(text, "%s uid %u pid %d (%.16s) %s", i ? "," : "; largest holders:",
+			record->uid, record->pid, record->comm, size);
+	}
+	if (core->n_names + core->n_leases)
+		text_add(text, "%s %u names and %u leases", n ? ", and" : "; held by", core->n_names,
+			core->n_leases);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* core_check(): what is derived agrees with the tables, between events. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/claim.h"
+#include "core/gone.h"
+#include "core/holding.h"
+#include "core/make.h"
+#include "core/object.h"
+#include "core/state.h"
+
+#define CHECK(condition) check((condition), #condition, __LINE__)
+#define EQUAL(a, b)      equal((a), (b), #a " == " #b, __LINE__)
+
+static void check(bool condition, const char *text, int line)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "core_check: line %d: not so: %s\n", line, text);
+	abort();
+}
+
+static void equal(uint64_t a, uint64_t b, const char *text, int line)
+{
+	if (a == b)
+		return;
+	fprintf(stderr, "core_check: line %d: %" PRIu64 " and %" PRIu64 ", but %s\n", line, a, b,
+		text);
+	abort();
+}
+
+static size_t list_length(const struct list *list)
+{
+	const struct list *link;
+	size_t n = 0;
+
+	list_for_each(link, list) {
+		CHECK(link->next->prev == link);
+		n++;
+	}
+	return n;
+}
+
+/* ---- objects ---- */
+
+struct object_sums {
+	uint64_t data, metadata, pinned, victim_bytes;
+	uint32_t n_created, n_resident, n_deleted, n_fds, n_victims;
+	uint32_t n_used;
+};
+
+static void check_object(const struct core *core, uint32_t o, struct object_sums *sums)
+{
+	const struct object_record *record = object_record(core, o);
+	const struct object *object = &core->objects[o];
+	const bool deleted = record->flags & OBJECT_DELETED;
+	uint64_t refs = 0, pins = 0;
+	struct list *link;
+	bool victim;
+
+	list_for_each(link, &object->holdings) {
+		const uint32_t h = holding_index(core,
+			container_of(link, struct holding, object_link));
+
+		EQUAL(holding_record(core, h)->object, o);
+		refs += holding_record(core, h)->refs;
+		pins += holding_record(core, h)->pins;
+	}
+	EQUAL(object->refs, refs);
+	EQUAL(object->pins, pins);
+	list_for_each(link, &object->names)
+		EQUAL(core->tables.names[container_of(link, struct name, object_link) -
+			core->names].object, o);
+	list_for_each(link, &object->leases)
+		EQUAL(core->tables.leases[container_of(link, struct lease, object_link) -
+			core->leases].object, o);
+	CHECK(record->state == WIRE_CREATED || record->state == WIRE_RESIDENT);
+	if (deleted) {
+		CHECK(list_empty(&object->names) && list_empty(&object->leases));
+		CHECK(!list_empty(&object->holdings));
+		CHECK(record->fd < 0 || pins > 0);
+		sums->n_deleted++;
+	} else {
+		EQUAL(object_find(core, &record->id), o);
+		CHECK(gone_find(core, &record->id) == NULL);
+		CHECK(record->fd >= 0);
+		if (record->state == WIRE_CREATED) {
+			EQUAL(list_length(&object->holdings), 1);
+			CHECK(list_empty(&object->leases) && refs > 0 && pins == 0);
+			sums->n_created++;
+		} else {
+			CHECK(!object->sealing);
+			sums->n_resident++;
+		}
+	}
+	victim = record->state == WIRE_RESIDENT && !record->flags && !refs && !pins &&
+		 list_empty(&object->names) && list_empty(&object->leases);
+	CHECK(victim == list_linked(&object->victim_link));
+	CHECK(victim == list_linked(&object->own_link));
+	if (victim) {
+		sums->n_victims++;
+		sums->victim_bytes += object_bytes(core, o) + blob_charge(record->metadata_size);
+	}
+	sums->data += object_bytes(core, o);
+	sums->metadata += blob_charge(record->metadata_size);
+	sums->n_fds += record->fd >= 0;
+	if (pins)
+		sums->pinned += object_bytes(core, o);
+	CHECK(record->fd >= 0 || record->metadata == BLOB_NONE);
+	sums->n_used++;
+}
+
+/* ---- connections and what they hold ---- */
+
+static void check_connection(const struct core *core, uint32_t c)
+{
+	const struct connection *connection = &core->connections[c];
+	struct list *link;
+	uint64_t held = 0, n = 0;
+
+	EQUAL(connection_record(core, c)->flags, CONNECTION_USED);
+	list_for_each(link, &connection->holdings) {
+		const uint32_t h = holding_index(core,
+			container_of(link, struct holding, connection_link));
+		const struct holding_record *record = holding_record(core, h);
+
+		EQUAL(record->connection, c);
+		CHECK(record->used && record->refs + (uint64_t)record->pins > 0);
+		EQUAL(holding_find(core, c, record->object), h);
+		CHECK(object_record(core, record->object)->state != 0);
+		held += object_bytes(core, record->object);
+		n++;
+	}
+	EQUAL(connection->held_bytes, held);
+	EQUAL(connection->n_holdings, n);
+	EQUAL(connection->n_pendings, list_length(&connection->pendings));
+	CHECK(connection->n_pendings <= CORE_PENDING_MAX);
+	list_for_each(link, &connection->pendings) {
+		const struct pending *pending = container_of(link, struct pending, link);
+
+		EQUAL(pending->connection, c);
+		CHECK(pending->n_unfinished > 0 || pending->assembling);
+	}
+}
+
+/* ---- accounts ---- */
+
+static uint64_t check_account(const struct core *core, const struct account *account,
+	uint32_t *n_waitingp)
+{
+	uint64_t bytes = 0, victims = 0, pending = 0, n_connections = 0, n_holdings = 0;
+	struct list *link;
+
+	for (uint32_t o = 0; o < core->tables.header->objects_high; o++) {
+		const struct object_record *record = object_record(core, o);
+
+		if (!record->state || record->uid != account->uid)
+			continue;
+		bytes += object_bytes(core, o) + blob_charge(record->metadata_size);
+		if (list_linked(&core->objects[o].own_link))
+			victims += object_bytes(core, o) + blob_charge(record->metadata_size);
+	}
+	for (size_t i = 0; i < core->n_operations; i++) {
+		const struct operation *operation = &core->operations[i];
+
+		if ((operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) &&
+			operation->make->account == account)
+			bytes += make_bytes(operation->make);
+	}
+	EQUAL(account->bytes, bytes);
+	EQUAL(account->victim_bytes, victims);
+	for (uint32_t c = 0; c < core->tables.header->connections_high; c++) {
+		if (!(connection_record(core, c)->flags & CONNECTION_USED) ||
+			core->connections[c].account != account)
+			continue;
+		n_connections++;
+		n_holdings += core->connections[c].n_holdings;
+		list_for_each(link, &core->connections[c].pendings)
+			pending += container_of(link, struct pending, link)->bytes;
+	}
+	EQUAL(account->n_connections, n_connections);
+	EQUAL(account->n_holdings, n_holdings);
+	EQUAL(account->pending_bytes, pending);
+	CHECK(list_linked(&account->ring_link) == !list_empty(&account->waiting));
+	list_for_each(link, &account->waiting) {
+		const struct make *make = container_of(link, struct make, queue_link);
+
+		CHECK(make->account == account && make->pending && !make->ticket);
+		CHECK(make->passes <= CORE_PASS_MAX);
+		CHECK(make_bytes(make) >= core->queue.smallest);
+		(*n_waitingp)++;
+	}
+	return bytes;
+}
+
+/* ---- operations ---- */
+
+struct operation_sums {
+	uint64_t making, making_metadata, freeing, filling;
+	uint32_t n_making, n_freeing, n_filling;
+};
+
+static void check_operation(const struct core *core, uint32_t ticket, struct operation_sums *sums)
+{
+	const struct operation *operation = &core->operations[ticket - 1];
+
+	switch (operation->kind) {
+	case OPERATION_FREE:
+		break;
+	case OPERATION_MAKE:
+	case OPERATION_ADOPT:
+		EQUAL(operation->make->ticket, ticket);
+		sums->making += operation->make->charge;
+		sums->making_metadata += blob_charge(operation->make->metadata_size);
+		sums->n_making++;
+		break;
+	case OPERATION_SEAL:
+		if (operation->object != TABLES_NONE) {
+			EQUAL(core->objects[operation->object].sealing, ticket);
+			EQUAL(object_record(core, operation->object)->state, WIRE_CREATED);
+			break;
+		}
+		__attribute__((fallthrough)); /* its memory is being freed */
+	case OPERATION_CLOSE:
+		sums->freeing += operation->bytes;
+		sums->n_freeing++;
+		break;
+	case OPERATION_FILL:
+		sums->filling += operation->bytes;
+		sums->n_filling++;
+		break;
+	}
+}
+
+void core_check(const struct core *core)
+{
+	const struct tables_header *header = core->tables.header;
+	struct object_sums objects = { 0 };
+	struct operation_sums operations = { 0 };
+	uint32_t n_connections = 0, n_holdings = 0, n_names = 0, n_leases = 0, n_waiting = 0;
+	uint32_t n_offered = 0, n_pool = 0;
+	uint64_t pool = 0, accounted = 0;
+	const struct list *link, *waiting;
+
+	EQUAL(header->journal_used, 0);
+	for (uint32_t o = 0; o < header->objects_high; o++)
+		if (object_record(core, o)->state)
+			check_object(core, o, &objects);
+	for (uint32_t c = 0; c < header->connections_high; c++)
+		if (connection_record(core, c)->flags & CONNECTION_USED) {
+			check_connection(core, c);
+			n_connections++;
+			n_holdings += core->connections[c].n_holdings;
+		}
+	for (uint32_t h = 0; h < header->holdings_high; h++)
+		n_holdings -= holding_record(core, h)->used;
+	EQUAL(n_holdings, 0);
+	for (uint32_t n = 0; n < header->names_high; n++) {
+		const struct name_record *record = &core->tables.names[n];
+
+		if (!record->used)
+			continue;
+		n_names++;
+		CHECK(object_record(core, record->object)->state != 0);
+		if (!record->pending)
+			EQUAL(name_find(core, record->uid, record->text), n);
+		CHECK(record->pending ==
+			(object_record(core, record->object)->state == WIRE_CREATED));
+	}
+	for (uint32_t l = 0; l < header->leases_high; l++) {
+		if (!core->tables.leases[l].used)
+			continue;
+		n_leases++;
+		EQUAL(lease_find(core, &core->tables.leases[l].token), l);
+		CHECK(heap_linked(&core->leases[l].deadline));
+	}
+	for (uint32_t e = 0; e < TABLES_POOL_MAX; e++)
+		if (core->tables.pool[e].used) {
+			pool += core->tables.pool[e].bytes;
+			n_pool++;
+		}
+	for (uint32_t i = 0; i < core->n_operations; i++)
+		check_operation(core, i + 1, &operations);
+	list_for_each(link, &core->accounts) {
+		const struct account *account = container_of(link, struct account, link);
+
+		accounted += check_account(core, account, &n_waiting);
+		list_for_each(waiting, &account->waiting)
+			n_offered += container_of(waiting, struct make, queue_link)->fd >= 0;
+	}
+
+	EQUAL(core->object_bytes, objects.data + operations.making);
+	EQUAL(core->metadata_bytes, objects.metadata + operations.making_metadata);
+	EQUAL(core->object_bytes + core->metadata_bytes, accounted);
+	EQUAL(core->freeing_bytes, operations.freeing);
+	EQUAL(core->n_freeing_fds, operations.n_freeing);
+	EQUAL(core->pinned_bytes, objects.pinned);
+	EQUAL(core->victim_bytes, objects.victim_bytes);
+	EQUAL(core->n_victims, objects.n_victims);
+	EQUAL(core->pool.bytes, pool + operations.filling);
+	EQUAL(core->n_pool, n_pool);
+	EQUAL(core->pool.n_filling, operations.n_filling);
+	EQUAL(core->n_created, objects.n_created);
+	EQUAL(core->n_resident, objects.n_resident);
+	EQUAL(core->n_deleted, objects.n_deleted);
+	EQUAL(core->n_making, operations.n_making);
+	EQUAL(core->n_connections, n_connections);
+	EQUAL(core->n_names, n_names);
+	EQUAL(core->n_leases, n_leases);
+	EQUAL(core->queue.n, n_waiting);
+	EQUAL(core->n_fds, objects.n_fds + operations.n_making + operations.n_freeing +
+		operations.n_filling + n_pool + n_offered + CORE_CONNECTION_FDS * n_connections);
+	CHECK(list_empty(&core->fresh));
+}

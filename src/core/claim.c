@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/account.h"
+#include "core/claim.h"
+#include "core/object.h"
+#include "core/state.h"
+#include "util/clock.h"
+#include "util/siphash.h"
+
+/* ---- names ---- */
+
+static uint64_t name_hash(const struct core *core, uint32_t uid, const char *text)
+{
+	return siphash(text, strlen(text), core->tables.header->hash_key) ^ hash_number(uid);
+}
+
+static struct name_record *name_record(const struct core *core, uint32_t n)
+{
+	return &core->tables.names[n];
+}
+
+uint32_t name_find(const struct core *core, uint32_t uid, const char *text)
+{
+	struct hash_node *node;
+
+	hash_map_for_each(node, &core->names_by_text, name_hash(core, uid, text)) {
+		const uint32_t n = container_of(node, struct name, by_text) - core->names;
+
+		if (name_record(core, n)->uid == uid && strcmp(name_record(core, n)->text, text) == 0)
+			return n;
+	}
+	return TABLES_NONE;
+}
+
+int name_room(const struct core *core, const struct account *account)
+{
+	if (!account_share(account, account->n_names, core->tables.header->max_names))
+		return -EDQUOT;
+	return record_n_free(&core->tables.free_names) ? 0 : -ENOSPC;
+}
+
+/* Derive what follows from the record. */
+static void name_link(struct core *core, uint32_t n)
+{
+	const struct name_record *record = name_record(core, n);
+	struct name *name = &core->names[n];
+
+	list_init(&name->object_link);
+	list_add_tail(&core->objects[record->object].names, &name->object_link);
+	if (!record->pending)
+		hash_map_add(&core->names_by_text, &name->by_text,
+			name_hash(core, record->uid, record->text));
+	account_get(core, record->uid)->n_names++;
+	core->n_names++;
+}
+
+static void name_new(struct core *core, uint32_t uid, const char *text, uint32_t o, bool pending)
+{
+	const uint32_t n = record_take(&core->tables, &core->tables.free_names);
+	struct name_record *record = name_record(core, n);
+
+	tables_write(&core->tables, record, offsetof(struct name_record, text) + strlen(text) + 1);
+	record->used = 1;
+	record->uid = uid;
+	record->object = o;
+	record->pending = pending;
+	strcpy(record->text, text);
+	name_link(core, n);
+}
+
+void name_bind(struct core *core, uint32_t uid, const char *text, uint32_t o)
+{
+	const uint32_t n = name_find(core, uid, text);
+
+	if (n == TABLES_NONE) {
+		name_new(core, uid, text, o, false);
+	} else {
+		struct name_record *record = name_record(core, n);
+		const uint32_t before = record->object;
+
+		tables_change(&core->tables, &record->object);
+		record->object = o;
+		list_move_tail(&core->objects[o].names, &core->names[n].object_link);
+		object_reconsider(core, before);
+	}
+	object_reconsider(core, o);
+}
+
+void name_pend(struct core *core, uint32_t uid, const char *text, uint32_t o)
+{
+	name_new(core, uid, text, o, true);
+}
+
+void name_drop(struct core *core, uint32_t n)
+{
+	struct name_record *record = name_record(core, n);
+	struct name *name = &core->names[n];
+	const uint32_t o = record->object;
+
+	if (!record->pending)
+		hash_map_remove(&core->names_by_text, &name->by_text);
+	list_remove(&name->object_link);
+	account_get(core, record->uid)->n_names--;
+	core->n_names--;
+	tables_change(&core->tables, &record->used);
+	record->used = 0;
+	record_give(&core->tables.free_names, n);
+	object_reconsider(core, o);
+}
+
+void names_bind_pending(struct core *core, uint32_t o)
+{
+	struct list *link;
+
+	list_for_each(link, &core->objects[o].names) {
+		struct name *name = container_of(link, struct name, object_link);
+		struct name_record *record = name_record(core, name - core->names);
+		const uint32_t before = name_find(core, record->uid, record->text);
+
+		if (!record->pending)
+			continue;
+		if (before != TABLES_NONE)
+			name_drop(core, before);
+		tables_change(&core->tables, &record->pending);
+		record->pending = 0;
+		hash_map_add(&core->names_by_text, &name->by_text,
+			name_hash(core, record->uid, record->text));
+	}
+}
+
+void name_recover(struct core *core, uint32_t n)
+{
+	name_link(core, n);
+}
+
+/* ---- leases ---- */
+
+static struct lease_record *lease_record(const struct core *core, uint32_t l)
+{
+	return &core->tables.leases[l];
+}
+
+uint32_t lease_find(const struct core *core, const struct id128 *token)
+{
+	struct hash_node *node;
+
+	hash_map_for_each(node, &core->leases_by_token, object_id_hash(core, token)) {
+		const uint32_t l = container_of(node, struct lease, by_token) - core->leases;
+
+		if (id128_equal(&lease_record(core, l)->token, token))
+			return l;
+	}
+	return TABLES_NONE;
+}
+
+int lease_room(const struct core *core, const struct account *account)
+{
+	if (!account_share(account, account->n_leases, core->tables.header->max_leases))
+		return -EDQUOT;
+	return record_n_free(&core->tables.free_leases) ? 0 : -ENOSPC;
+}
+
+static void lease_link(struct core *core, uint32_t l)
+{
+	const struct lease_record *record = lease_record(core, l);
+	struct lease *lease = &core->leases[l];
+
+	list_init(&lease->object_link);
+	list_add_tail(&core->objects[record->object].leases, &lease->object_link);
+	hash_map_add(&core->leases_by_token, &lease->by_token,
+		object_id_hash(core, &record->token));
+	heap_add(&core->lease_deadlines, &lease->deadline, record->expires_ns);
+	account_get(core, record->uid)->n_leases++;
+	core->n_leases++;
+}
+
+void lease_take(struct core *core, uint32_t uid, const struct id128 *token, uint32_t o)
+{
+	const uint32_t l = record_take(&core->tables, &core->tables.free_leases);
+	struct lease_record *record = tables_change(&core->tables, lease_record(core, l));
+
+	*record = (struct lease_record){
+		.token = *token,
+		.used = 1,
+		.object = o,
+		.uid = uid,
+		.expires_ns = deadline_ns(core->now, core->config.transit_lease_ns),
+	};
+	lease_link(core, l);
+	object_reconsider(core, o);
+}
+
+void lease_extend(struct core *core, uint32_t l)
+{
+	struct lease_record *record = lease_record(core, l);
+
+	tables_change(&core->tables, &record->expires_ns);
+	record->expires_ns = deadline_ns(core->now, core->config.transit_lease_ns);
+	heap_remove(&core->lease_deadlines, &core->leases[l].deadline);
+	heap_add(&core->lease_deadlines, &core->leases[l].deadline, record->expires_ns);
+}
+
+void lease_drop(struct core *core, uint32_t l)
+{
+	struct lease_record *record = lease_record(core, l);
+	struct lease *lease = &core->leases[l];
+	const uint32_t o = record->object;
+
+	hash_map_remove(&core->leases_by_token, &lease->by_token);
+	heap_remove(&core->lease_deadlines, &lease->deadline);
+	list_remove(&lease->object_link);
+	account_get(core, record->uid)->n_leases--;
+	core->n_leases--;
+	tables_change(&core->tables, &record->used);
+	record->used = 0;
+	record_give(&core->tables.free_leases, l);
+	object_reconsider(core, o);
+}
+
+void leases_expire(struct core *core)
+{
+	struct heap_node *node;
+
+	while ((node = heap_first(&core->lease_deadlines)) && node->at <= core->now) {
+		lease_drop(core, container_of(node, struct lease, deadline) - core->leases);
+		tables_breathe(&core->tables);
+	}
+}
+
+void lease_recover(struct core *core, uint32_t l)
+{
+	lease_link(core, l);
+}
+
+void claims_drop_all(struct core *core, uint32_t o)
+{
+	struct object *object = &core->objects[o];
+	struct name *name;
+	struct lease *lease;
+
+	while ((name = list_first(&object->names, struct name, object_link))) {
+		name_drop(core, name - core->names);
+		tables_breathe(&core->tables);
+	}
+	while ((lease = list_first(&object->leases, struct lease, object_link))) {
+		lease_drop(core, lease - core->leases);
+		tables_breathe(&core->tables);
+	}
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/account.h"
+#include "core/connection.h"
+#include "core/event.h"
+#include "core/holding.h"
+#include "core/make.h"
+#include "core/object.h"
+#include "core/pending.h"
+#include "core/pool.h"
+#include "core/state.h"
+#include "ds/memory.h"
+#include "util/cleanup.h"
+
+
+/* ---- life ---- */
+
+/* Derive what follows from the record. */
+static void link_connection(struct core *core, uint32_t conn)
+{
+	struct connection *connection = &core->connections[conn];
+
+	*connection = (struct connection){ .groups = NULL };
+	list_init(&connection->holdings);
+	list_init(&connection->pendings);
+	connection->account = account_get(core, connection_record(core, conn)->uid);
+	connection->account->n_connections++;
+	core->n_connections++;
+	core->n_fds += CORE_CONNECTION_FDS;
+}
+
+static int set_groups(struct connection *connection, const gid_t *groups, size_t n)
+{
+	gid_t *copy = NULL;
+
+	if (n) {
+		copy = malloc(n * sizeof *copy);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, groups, n * sizeof *copy);
+	}
+	free(connection->groups);
+	connection->groups = copy;
+	connection->n_groups = n;
+	return 0;
+}
+
+/* Is there room for one more of this uid?  0, -EDQUOT, -EMFILE. */
+static int check_room(struct core *core, uid_t uid)
+{
+	if (account_get(core, uid)->n_connections >= core->config.max_connections_per_uid)
+		return -EDQUOT;
+	if (core->n_connections >= core->config.max_connections ||
+		record_n_free(&core->tables.free_connections) == 0 ||
+		core->n_fds + CORE_CONNECTION_FDS > core->config.max_fds)
+		return -EMFILE;
+	return 0;
+}
+
+static uint32_t connection_new(struct core *core, const struct connection_record *image)
+{
+	struct tables_header *header = core->tables.header;
+	const uint32_t conn = record_take(&core->tables, &core->tables.free_connections);
+	struct connection_record *record = connection_record(core, conn);
+
+	tables_change(&core->tables, &header->connection);
+	header->connection++;
+	tables_change(&core->tables, record);
+	*record = *image;
+	record->number = header->connection;
+	record->flags |= CONNECTION_USED;
+	link_connection(core, conn);
+	return conn;
+}
+
+void connection_end(struct core *core, uint32_t conn)
+{
+	struct connection_record *record = connection_record(core, conn);
+	struct connection *connection = &core->connections[conn];
+	struct pending *pending;
+	struct holding *holding;
+
+	while ((pending = list_first(&connection->pendings, struct pending, link)))
+		pending_abandon(core, pending);
+	tables_change(&core->tables, &record->flags);
+	record->flags |= CONNECTION_DYING;
+	while ((holding = list_first(&connection->holdings, struct holding, connection_link))) {
+		const uint32_t h = holding_index(core, holding);
+
+		holding_subtract(core, h, holding_record(core, h)->refs,
+			holding_record(core, h)->pins);
+		tables_breathe(&core->tables);
+	}
+	tables_change(&core->tables, &record->flags);
+	record->flags = 0;
+	record_give(&core->tables.free_connections, conn);
+	connection->account->n_connections--;
+	core->n_connections--;
+	core->n_fds -= CORE_CONNECTION_FDS;
+	free(connection->groups);
+	*connection = (struct connection){ .groups = NULL };
+}
+
+/* ---- hello ---- */
+
+int core_connect(struct core *core, int64_t now, const struct core_peer *peer,
+	const struct wire_request *hello, uint32_t *connp)
+{
+	struct connection_record image = {
+		.call_fd = peer->call_fd,
+		.service_fd = peer->service_fd,
+		.pid_fd = peer->pid_fd,
+		.pid = peer->pid,
+		.uid = peer->uid,
+		.gid = peer->gid,
+	};
+	struct wire_reply *reply;
+	uint32_t conn;
+	int r;
+
+	event_begin(core, now);
+	r = check_room(core, peer->uid);
+	if (r == 0) {
+		memcpy(image.comm, peer->comm, sizeof image.comm);
+		conn = connection_new(core, &image);
+		r = set_groups(&core->connections[conn], peer->groups, peer->n_groups);
+		if (r < 0)
+			connection_end(core, conn);
+	}
+	if (r == 0) {
+		pool_start(core);
+		reply = effect_reply(core, conn, WIRE_HELLO, hello->serial);
+		reply->version = MIN(hello->version_max, WIRE_VERSION_MAX);
+		reply->connection = conn;
+		reply->flags = hello->flags & WIRE_HELLO_SERVICE;
+		reply->arena_base = core->arena.base;
+		reply->inline_max = core->config.inline_max;
+		reply->max_items = WIRE_ITEMS_MAX;
+		reply->max_packet = WIRE_PACKET_MAX;
+		reply->max_fds = WIRE_FDS_PER_PACKET;
+		reply->generation = core_generation(core);
+		*connp = conn;
+	}
+	event_end(core);
+	return r;
+}
+
+void core_disconnect(struct core *core, int64_t now, uint32_t conn)
+{
+	event_begin(core, now);
+	connection_end(core, conn);
+	event_end(core);
+}
+
+void core_identify(struct core *core, int64_t now, uint32_t conn, pid_t pid, int pid_fd,
+	int service_fd, const char comm[16])
+{
+	struct connection_record *record = connection_record(core, conn);
+
+	event_begin(core, now);
+	tables_write(&core->tables, record, offsetof(struct connection_record, done_next));
+	record->pid = pid;
+	record->pid_fd = pid_fd;
+	record->service_fd = service_fd;
+	memcpy(record->comm, comm, sizeof record->comm);
+	event_end(core);
+}
+
+/* ---- fork ---- */
+
+/* Give the child what the parent holds and it does not yet. */
+static void copy_holdings(struct core *core, uint32_t parent, uint32_t child)
+{
+	struct connection_record *record = connection_record(core, child);
+	struct list *link;
+
+	list_for_each(link, &core->connections[parent].holdings) {
+		const struct holding *holding = container_of(link, struct holding, connection_link);
+		const struct holding_record *theirs =
+			holding_record(core, holding_index(core, holding));
+
+		if (object_record(core, theirs->object)->state == WIRE_CREATED ||
+			holding_find(core, child, theirs->object) != TABLES_NONE)
+			continue;
+		holding_add(core, child, theirs->object, theirs->refs, theirs->pins);
+		tables_breathe(&core->tables);
+	}
+	tables_change(&core->tables, &record->flags);
+	record->flags &= ~CONNECTION_FORKING;
+}
+
+uint32_t connection_fork(struct core *core, uint32_t parent, int fd)
+{
+	const struct connection *connection = &core->connections[parent];
+	const struct connection_record *of = connection_record(core, parent);
+	struct connection_record image = {
+		.call_fd = fd,
+		.service_fd = -1,
+		.pid_fd = -1,
+		.pid = of->pid,
+		.uid = of->uid,
+		.gid = of->gid,
+		.parent = parent,
+		.flags = CONNECTION_FORKING,
+	};
+	uint32_t child;
+
+	if (check_room(core, of->uid) < 0 || !holding_room(core, parent, connection->n_holdings)) {
+		stranger_close(core, fd);
+		return CORE_NO_CONN;
+	}
+	memcpy(image.comm, of->comm, sizeof image.comm);
+	child = connection_new(core, &image);
+	if (set_groups(&core->connections[child], connection->groups, connection->n_groups) < 0) {
+		connection_end(core, child);
+		stranger_close(core, fd);
+		return CORE_NO_CONN;
+	}
+	copy_holdings(core, parent, child);
+	return child;
+}
+
+/* ---- retries ---- */
+
+static struct done_record *done_find(const struct core *core, uint32_t conn, uint64_t serial)
+{
+	struct connection_record *record = connection_record(core, conn);
+
+	for (size_t i = 0; i < TABLES_DONE_MAX; i++)
+		if (record->done[i].serial == serial)
+			return &record->done[i];
+	return NULL;
+}
+
+uint64_t connection_done(const struct core *core, uint32_t conn, uint64_t serial)
+{
+	const struct done_record *done = done_find(core, conn, serial);
+
+	return done ? done->n_items : 0;
+}
+
+void connection_note_done(struct core *core, uint32_t conn, uint64_t serial, uint64_t n_items)
+{
+	struct connection_record *record = connection_record(core, conn);
+	struct done_record *done = done_find(core, conn, serial);
+
+	if (!done) {
+		tables_change(&core->tables, &record->done_next);
+		done = &record->done[record->done_next++ % TABLES_DONE_MAX];
+	}
+	tables_change(&core->tables, done);
+	*done = (struct done_record){ .serial = serial, .n_items = n_items };
+}
+
+/* ---- recovery ---- */
+
+void connection_recover(struct core *core, uint32_t conn)
+{
+	link_connection(core, conn);
+}
+
+void connection_recover_end(struct core *core, uint32_t conn)
+{
+	const struct connection_record *record = connection_record(core, conn);
+
+	if (record->flags & CONNECTION_DYING)
+		connection_end(core, conn);
+	else if (record->flags & CONNECTION_FORKING)
+		copy_holdings(core, record->parent, conn);
+	tables_breathe(&core->tables);
+}
+
+int core_restore_peer(struct core *core, uint32_t conn, const struct core_peer *peer)
+{
+	const struct tables_header *header = core->tables.header;
+	const struct connection_record *record;
+
+	if (conn >= header->connections_high)
+		return -EINVAL;
+	record = connection_record(core, conn);
+	if (!(record->flags & CONNECTION_USED))
+		return -EINVAL;
+	if (record->uid != peer->uid)
+		return -EPERM;
+	return set_groups(&core->connections[conn], peer->groups, peer->n_groups);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
+
+#include "core/account.h"
+#include "core/holding.h"
+#include "core/object.h"
+#include "core/state.h"
+#include "util/cleanup.h"
+
+static uint64_t pair_hash(uint32_t conn, uint32_t o)
+{
+	return hash_number((uint64_t)conn << 32 | o);
+}
+
+uint32_t holding_find(const struct core *core, uint32_t conn, uint32_t o)
+{
+	struct hash_node *node;
+
+	hash_map_for_each(node, &core->holdings_by_pair, pair_hash(conn, o)) {
+		const uint32_t h = container_of(node, struct holding, by_pair) - core->holdings;
+
+		if (holding_record(core, h)->connection == conn && holding_record(core, h)->object == o)
+			return h;
+	}
+	return TABLES_NONE;
+}
+
+bool holding_room(const struct core *core, uint32_t conn, uint32_t n)
+{
+	const struct account *account = core->connections[conn].account;
+
+	return record_n_free(&core->tables.free_holdings) >= n &&
+	       account_share(account, account->n_holdings + n, core->tables.header->max_holdings);
+}
+
+/* Derive what follows from the record. */
+static void link_holding(struct core *core, uint32_t h)
+{
+	const struct holding_record *record = holding_record(core, h);
+	struct holding *holding = &core->holdings[h];
+	struct connection *connection = &core->connections[record->connection];
+	struct object *object = &core->objects[record->object];
+
+	*holding = (struct holding){ .listed_refs = 0 };
+	list_init(&holding->connection_link);
+	list_init(&holding->object_link);
+	list_add_tail(&connection->holdings, &holding->connection_link);
+	list_add_tail(&object->holdings, &holding->object_link);
+	hash_map_add(&core->holdings_by_pair, &holding->by_pair,
+		pair_hash(record->connection, record->object));
+	connection->held_bytes += object_bytes(core, record->object);
+	connection->n_holdings++;
+	connection->account->n_holdings++;
+}
+
+static void count_pins(struct core *core, uint32_t o, uint32_t add, uint32_t subtract)
+{
+	struct object *object = &core->objects[o];
+	const uint64_t before = object->pins;
+
+	object->pins += add;
+	object->pins -= subtract;
+	if (before == 0 && object->pins > 0)
+		core->pinned_bytes += object_bytes(core, o);
+	else if (before > 0 && object->pins == 0)
+		core->pinned_bytes -= object_bytes(core, o);
+}
+
+void holding_add(struct core *core, uint32_t conn, uint32_t o, uint32_t refs, uint32_t pins)
+{
+	uint32_t h = holding_find(core, conn, o);
+	struct holding_record *record;
+
+	if (h == TABLES_NONE) {
+		h = record_take(&core->tables, &core->tables.free_holdings);
+		assert(h != TABLES_NONE); /* holding_room() */
+		record = tables_change(&core->tables, holding_record(core, h));
+		*record = (struct holding_record){ .connection = conn, .object = o, .used = 1 };
+		link_holding(core, h);
+	} else {
+		record = tables_change(&core->tables, holding_record(core, h));
+	}
+	/* No honest client counts that far; one that does just stops counting. */
+	refs = MIN(refs, INT32_MAX - MIN(record->refs, INT32_MAX));
+	pins = MIN(pins, INT32_MAX - MIN(record->pins, INT32_MAX));
+	record->refs += refs;
+	record->pins += pins;
+	core->objects[o].refs += refs;
+	count_pins(core, o, pins, 0);
+	object_reconsider(core, o);
+}
+
+static void unlink_holding(struct core *core, uint32_t h)
+{
+	const struct holding_record *record = holding_record(core, h);
+	struct holding *holding = &core->holdings[h];
+	struct connection *connection = &core->connections[record->connection];
+
+	connection->held_bytes -= object_bytes(core, record->object);
+	connection->n_holdings--;
+	connection->account->n_holdings--;
+	hash_map_remove(&core->holdings_by_pair, &holding->by_pair);
+	list_remove(&holding->connection_link);
+	list_remove(&holding->object_link);
+}
+
+bool holding_subtract(struct core *core, uint32_t h, uint32_t refs, uint32_t pins)
+{
+	struct holding_record *record = holding_record(core, h);
+	const uint32_t o = record->object;
+	const bool whole = refs <= record->refs && pins <= record->pins;
+
+	refs = MIN(refs, record->refs);
+	pins = MIN(pins, record->pins);
+	if (refs == record->refs && object_record(core, o)->state == WIRE_CREATED) {
+		object_abort(core, o);
+		return whole;
+	}
+	if (refs == record->refs && pins == record->pins) {
+		holding_end(core, h);
+		object_reconsider(core, o);
+		return whole;
+	}
+	tables_change(&core->tables, record);
+	record->refs -= refs;
+	record->pins -= pins;
+	core->objects[o].refs -= refs;
+	count_pins(core, o, 0, pins);
+	object_reconsider(core, o);
+	return whole;
+}
+
+void holding_end(struct core *core, uint32_t h)
+{
+	struct holding_record *record = holding_record(core, h);
+	const uint32_t o = record->object;
+
+	core->objects[o].refs -= record->refs;
+	count_pins(core, o, 0, record->pins);
+	unlink_holding(core, h);
+	tables_change(&core->tables, record);
+	record->used = 0;
+	record_give(&core->tables.free_holdings, h);
+}
+
+void holding_forget_bytes(struct core *core, struct holding *holding, uint64_t bytes)
+{
+	const struct holding_record *record = holding_record(core, holding_index(core, holding));
+
+	core->connections[record->connection].held_bytes -= bytes;
+}
+
+void holding_recover(struct core *core, uint32_t h)
+{
+	const struct holding_record *record = holding_record(core, h);
+
+	link_holding(core, h);
+	core->objects[record->object].refs += record->refs;
+	count_pins(core, record->object, record->pins, 0);
+}

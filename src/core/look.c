@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* LIST, STAT, STATUS. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/access.h"
+#include "core/gone.h"
+#include "core/look.h"
+#include "core/object.h"
+#include "core/request.h"
+#include "core/state.h"
+#include "ds/memory.h"
+#include "util/cleanup.h"
+
+#define LIST_MAX       1024        /* objects of a page */
+#define LIST_BYTES_MAX (1 << 20)   /* of metadata and names in it */
+#define LIST_LOOKS_MAX 65536       /* objects looked at for a page, readable or not */
+#define NAMES_MAX      256         /* names told of one object */
+#define HOLDERS_MAX    1024        /* holders told of one object */
+
+/* ---- order of creation ---- */
+
+static bool is_stale(const struct core *core, const struct order_entry *entry)
+{
+	const struct object_record *record = object_record(core, entry->object);
+
+	return record->state == 0 || record->sequence != entry->sequence;
+}
+
+void order_add(struct core *core, uint32_t o)
+{
+	must_grow(&core->order, &core->order_room, core->n_order + 1, sizeof *core->order);
+	core->order[core->n_order++] = (struct order_entry){
+		.sequence = object_record(core, o)->sequence,
+		.object = o,
+	};
+}
+
+void order_forget(struct core *core)
+{
+	const size_t n_objects = core->n_created + core->n_resident + core->n_deleted;
+	size_t n = 0;
+
+	if (core->n_order < 2 * n_objects + 64)
+		return;
+	for (size_t i = 0; i < core->n_order; i++)
+		if (!is_stale(core, &core->order[i]))
+			core->order[n++] = core->order[i];
+	core->n_order = n;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t x = ((const struct order_entry *)a)->sequence;
+	const uint64_t y = ((const struct order_entry *)b)->sequence;
+
+	return x < y ? -1 : x > y;
+}
+
+void order_sort(struct core *core)
+{
+	qsort(core->order, core->n_order, sizeof *core->order, compare);
+}
+
+/* The first entry after this sequence number. */
+static size_t order_after(const struct core *core, uint64_t sequence)
+{
+	size_t low = 0, high = core->n_order;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (core->order[middle].sequence <= sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* ---- items ---- */
+
+static bool is_shown(const struct core *core, uint32_t conn, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+
+	return access_sees(core, conn, record) || access_is_draft_of(core, conn, record);
+}
+
+/* The object's names, copied.  Return: bytes. */
+static uint32_t copy_names(struct core *core, uint32_t o, const char **namesp)
+{
+	struct list *link;
+	uint32_t size = 0, n = 0;
+	char *names, *at;
+
+	list_for_each(link, &core->objects[o].names) {
+		const uint32_t i = container_of(link, struct name, object_link) - core->names;
+
+		size += strlen(core->tables.names[i].text) + 1;
+		if (++n == NAMES_MAX)
+			break;
+	}
+	if (n == 0)
+		return 0;
+	names = at = scratch_alloc(core, size, 1);
+	list_for_each(link, &core->objects[o].names) {
+		const uint32_t i = container_of(link, struct name, object_link) - core->names;
+
+		at = stpcpy(at, core->tables.names[i].text) + 1;
+		if (--n == 0)
+			break;
+	}
+	*namesp = names;
+	return size;
+}
+
+static void describe_whole(struct core *core, uint32_t o, struct wire_item *item)
+{
+	const struct object *object = &core->objects[o];
+	const struct object_record *record = object_record(core, o);
+	struct list *link;
+	uint64_t claims = record->flags & OBJECT_HELD ? 1 : 0;
+
+	object_describe(core, o, item);
+	list_for_each(link, &object->names)
+		claims++;
+	list_for_each(link, &object->leases)
+		claims++;
+	item->refs = MIN(object->refs + claims, UINT32_MAX);
+	item->pins = MIN(object->pins, UINT32_MAX);
+	item->names_size = copy_names(core, o, &item->names);
+	if (record->flags & OBJECT_DELETED)
+		item->flags |= WIRE_ITEM_DELETED;
+}
+
+/* ---- requests ---- */
+
+void request_list(struct core *core, uint32_t conn, const struct wire_request *request)
+{
+	const uint32_t limit = MIN(request->limit ? request->limit : LIST_MAX, LIST_MAX);
+	struct wire_item *items = scratch_alloc(core, limit, sizeof *items);
+	struct wire_reply *reply;
+	size_t i = order_after(core, request->cursor), looks = 0, bytes = 0;
+	uint64_t cursor = request->cursor;
+	uint32_t n = 0;
+
+	for (; i < core->n_order && n < limit && looks < LIST_LOOKS_MAX && bytes < LIST_BYTES_MAX;
+		i++, looks++) {
+		const struct order_entry *entry = &core->order[i];
+
+		cursor = entry->sequence;
+		if (is_stale(core, entry) || !is_shown(core, conn, entry->object))
+			continue;
+		describe_whole(core, entry->object, &items[n]);
+		bytes += items[n].metadata_size + items[n].names_size;
+		n++;
+	}
+	reply = effect_reply(core, conn, request->type, request->serial);
+	reply->cursor = i < core->n_order ? cursor : 0;
+	reply->items = items;
+	reply->n_items = n;
+}
+
+static uint32_t list_holders(struct core *core, uint32_t o, struct wire_holder *holders)
+{
+	const struct object *object = &core->objects[o];
+	struct list *link;
+	uint32_t n = 0;
+
+	list_for_each(link, &object->holdings) {
+		const struct holding *holding = container_of(link, struct holding, object_link);
+		const struct holding_record *record =
+			holding_record(core, holding_index(core, holding));
+		const struct connection_record *of = connection_record(core, record->connection);
+
+		if (n == HOLDERS_MAX)
+			return n;
+		holders[n++] = (struct wire_holder){
+			.kind = 1,
+			.pid = of->pid,
+			.uid = of->uid,
+			.refs = record->refs,
+			.pins = record->pins,
+			.text = scratch_text(core, "%.16s", of->comm),
+		};
+	}
+	list_for_each(link, &object->names) {
+		const struct name *name = container_of(link, struct name, object_link);
+		const struct name_record *record = &core->tables.names[name - core->names];
+
+		if (n == HOLDERS_MAX)
+			return n;
+		holders[n++] = (struct wire_holder){
+			.kind = 2,
+			.uid = record->uid,
+			.refs = 1,
+			.text = scratch_text(core, "%s", record->text),
+		};
+	}
+	list_for_each(link, &object->leases) {
+		const struct lease *lease = container_of(link, struct lease, object_link);
+		const struct lease_record *record = &core->tables.leases[lease - core->leases];
+
+		if (n == HOLDERS_MAX)
+			return n;
+		holders[n++] = (struct wire_holder){
+			.kind = 3,
+			.uid = record->uid,
+			.refs = 1,
+			.expires_ns = record->expires_ns == INT64_MAX ?
+				INT64_MAX : record->expires_ns + core->realtime_offset,
+			.text = "",
+		};
+	}
+	return n;
+}
+
+void request_stat(struct core *core, uint32_t conn, const struct wire_request *request)
+{
+	const struct id128 *id = &request->items[0].id;
+	uint32_t o = object_find(core, id);
+	struct wire_holder *holders;
+	struct wire_reply *reply;
+	struct wire_item *item;
+	int status;
+
+	if (o == TABLES_NONE || !is_shown(core, conn, o))
+		o = object_find_deleted(core, id, conn);
+	if (o == TABLES_NONE) {
+		status = gone_status(core, conn, id);
+		effect_refuse(core, conn, request->type, request->serial, status ? status : -ENOENT,
+			scratch_text(core, "no object %s", object_id_text(core, id)));
+		return;
+	}
+	item = scratch_alloc(core, 1, sizeof *item);
+	holders = scratch_alloc(core, HOLDERS_MAX, sizeof *holders);
+	describe_whole(core, o, item);
+	reply = effect_reply(core, conn, request->type, request->serial);
+	reply->items = item;
+	reply->n_items = 1;
+	reply->holders = holders;
+	reply->n_holders = list_holders(core, o, holders);
+}
+
+static const char *const counter_keys[COUNTER_N] = {
+	[COUNTER_PUTS] = "counter.puts",
+	[COUNTER_GETS] = "counter.gets",
+	[COUNTER_RESTORED_BYTES] = "counter.restored_bytes",
+	[COUNTER_RESTORES] = "counter.restores",
+	[COUNTER_SPILLED_BYTES] = "counter.spilled_bytes",
+	[COUNTER_SPILLS] = "counter.spills",
+	[COUNTER_IN_USE_EVICTIONS] = "counter.in_use_evictions",
+	[COUNTER_DROPPED] = "counter.dropped",
+	[COUNTER_PULLS] = "counter.pulls",
+	[COUNTER_PULLED_BYTES] = "counter.pulled_bytes",
+	[COUNTER_FULL_ERRORS] = "counter.full_errors",
+	[COUNTER_FAULTS] = "counter.faults",
+	[COUNTER_BAD_RELEASES] = "counter.bad_releases",
+};
+
+void request_status(struct core *core, uint32_t conn, const struct wire_request *request)
+{
+	const struct {
+		const char *key;
+		uint64_t number;
+	} numbers[] = {
+		{ "capacity_bytes", core->config.capacity },
+		{ "resident_bytes", core->object_bytes + core->metadata_bytes },
+		{ "pinned_bytes", core->pinned_bytes },
+		{ "spilled_bytes", 0 },
+		{ "objects.created", core->n_created },
+		{ "objects.resident", core->n_resident },
+		{ "objects.spilled", 0 },
+		{ "objects.paging", 0 },
+		{ "clients", core->n_connections },
+		{ "queue_length", core->queue.n },
+		{ "descriptors", core->n_fds },
+		{ "max_descriptors", core->config.max_fds },
+		{ "pool_bytes", core->pool.bytes },
+		{ "generation", core_generation(core) },
+		{ "thrashing", 0 },
+		{ "rate.spill_bytes_per_s", 0 },
+		{ "rate.restore_bytes_per_s", 0 },
+	};
+	struct wire_field *fields =
+		scratch_alloc(core, ARRAY_SIZE(numbers) + COUNTER_N, sizeof *fields);
+	struct wire_reply *reply = effect_reply(core, conn, request->type, request->serial);
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++, n++)
+		fields[n] = (struct wire_field){
+			.key = numbers[i].key, .value = "", .origin = "", .number = numbers[i].number
+		};
+	for (size_t i = 0; i < COUNTER_N; i++, n++)
+		fields[n] = (struct wire_field){
+			.key = counter_keys[i], .value = "", .origin = "",
+			.number = core->tables.header->counters[i]
+		};
+	reply->fields = fields;
+	reply->n_fields = n;
+}

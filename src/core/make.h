@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/make.h - objects on their way: CREATE, PUT, PUT_FD
+ *
+ *   make_request() --> queue --> make_grant() --> MAKE or ADOPT --> core_made(),
+ *                        |                                          core_adopted()
+ *                        +--> make_fail(): deadline, cancelled
+ *
+ * A make is charged from make_grant() on, and takes its id from the beginning.
+ * The offered descriptor of a PUT_FD is ours to count as soon as it arrives.
+ */
+#ifndef CORE_MAKE_H
+#define CORE_MAKE_H
+
+#include <stdint.h>
+
+struct core;
+struct make;
+struct pending;
+struct wire_item;
+struct wire_request;
+
+void request_make(struct core *core, uint32_t conn, const struct wire_request *request, int fd);
+/* Close a descriptor that a client sent and we do not keep. */
+void stranger_close(struct core *core, int fd);
+
+/* What it needs in all. */
+uint64_t make_bytes(const struct make *make);
+/* There is room: charge it and let an edge make it.  The make may be gone after this. */
+void make_grant(struct core *core, struct make *make);
+/* It ends with this error.  The make is gone; its pending is not settled yet. */
+void make_fail(struct core *core, struct make *make, int status, const char *text);
+/* ... because there was no room until its deadline. */
+void make_fail_full(struct core *core, struct make *make);
+/* Its pending ends before it. */
+void make_give_up(struct core *core, struct make *make);
+/* The edge is done: core_made(), core_adopted(). */
+void make_done(struct core *core, uint32_t ticket, int result, int fd, uint64_t inode);
+void make_adopted(struct core *core, uint32_t ticket, int result, uint64_t inode, uint64_t size);
+/* The event ends: what the queued makes of this event borrow from its packet is copied. */
+void makes_keep(struct core *core);
+
+#endif

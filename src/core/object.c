@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/access.h"
+#include "core/account.h"
+#include "core/claim.h"
+#include "core/gone.h"
+#include "core/holding.h"
+#include "core/look.h"
+#include "core/object.h"
+#include "core/state.h"
+#include "core/watch.h"
+#include "ds/memory.h"
+#include "util/siphash.h"
+
+uint64_t object_id_hash(const struct core *core, const struct id128 *id)
+{
+	return siphash(id->bytes, sizeof id->bytes, core->tables.header->hash_key);
+}
+
+const char *object_id_text(struct core *core, const struct id128 *id)
+{
+	return id128_format(id, scratch_alloc(core, ID128_TEXT_SIZE, 1));
+}
+
+uint32_t object_find(const struct core *core, const struct id128 *id)
+{
+	struct hash_node *node;
+
+	hash_map_for_each(node, &core->objects_by_id, object_id_hash(core, id)) {
+		const uint32_t o = container_of(node, struct object, by_id) - core->objects;
+
+		if (id128_equal(&object_record(core, o)->id, id))
+			return o;
+	}
+	return TABLES_NONE;
+}
+
+uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint32_t conn)
+{
+	const uint32_t o = object_find(core, id);
+
+	return o != TABLES_NONE && access_sees(core, conn, object_record(core, o)) ? o : TABLES_NONE;
+}
+
+uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn)
+{
+	struct hash_node *node;
+
+	if (core->deleted_by_id.n == 0)
+		return TABLES_NONE;
+	hash_map_for_each(node, &core->deleted_by_id, object_id_hash(core, id)) {
+		const uint32_t o = container_of(node, struct object, by_id) - core->objects;
+
+		if (id128_equal(&object_record(core, o)->id, id) &&
+			holding_find(core, conn, o) != TABLES_NONE)
+			return o;
+	}
+	return TABLES_NONE;
+}
+
+uint64_t object_bytes(const struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+
+	return record->fd < 0 ? 0 : core_charge(core, record->size);
+}
+
+/* ---- eviction candidates ---- */
+
+static bool may_be_evicted(const struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	const struct object *object = &core->objects[o];
+
+	return record->state == WIRE_RESIDENT && record->flags == 0 && object->refs == 0 &&
+	       object->pins == 0 && list_empty(&object->names) && list_empty(&object->leases);
+}
+
+static uint64_t victim_bytes(const struct core *core, uint32_t o)
+{
+	return object_bytes(core, o) + blob_charge(object_record(core, o)->metadata_size);
+}
+
+static void victim_add(struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+	struct account *account = account_get(core, record->uid);
+	const struct policy_object view = {
+		.link = &object->victim_link,
+		.use = record->use,
+		.accesses = record->accesses,
+		.bytes = victim_bytes(core, o),
+	};
+
+	core->policy_ops->add(core->policy, &view);
+	list_add_tail(&account->victims, &object->own_link);
+	account->victim_bytes += view.bytes;
+	core->victim_bytes += view.bytes;
+	core->n_victims++;
+}
+
+static void victim_remove(struct core *core, uint32_t o)
+{
+	struct object *object = &core->objects[o];
+	struct account *account = account_get(core, object_record(core, o)->uid);
+	const uint64_t bytes = victim_bytes(core, o);
+
+	core->policy_ops->remove(core->policy, &object->victim_link);
+	list_remove(&object->own_link);
+	account->victim_bytes -= bytes;
+	core->victim_bytes -= bytes;
+	core->n_victims--;
+}
+
+uint32_t object_victim(const struct core *core)
+{
+	return object_index(core, container_of(core->policy_ops->victim(core->policy),
+		struct object, victim_link));
+}
+
+/* ---- charges ---- */
+
+static void count_memory(struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	const uint64_t data = object_bytes(core, o), metadata = blob_charge(record->metadata_size);
+
+	core->object_bytes += data;
+	core->metadata_bytes += metadata;
+	account_get(core, record->uid)->bytes += data + metadata;
+}
+
+/* Give the memory back.  foreign: the descriptor is not ours any more. */
+static void drop_memory(struct core *core, uint32_t o, bool foreign)
+{
+	struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+	const uint64_t data = object_bytes(core, o), metadata = blob_charge(record->metadata_size);
+	const int fd = record->fd;
+	struct list *link;
+
+	if (fd < 0)
+		return;
+	list_for_each(link, &object->holdings)
+		holding_forget_bytes(core, container_of(link, struct holding, object_link), data);
+	if (object->pins)
+		core->pinned_bytes -= data;
+	core->object_bytes -= data;
+	core->metadata_bytes -= metadata;
+	account_get(core, record->uid)->bytes -= data + metadata;
+	blob_free(&core->blobs, record->metadata, record->metadata_size);
+	tables_change(&core->tables, record);
+	record->fd = -1;
+	record->metadata = BLOB_NONE;
+	record->metadata_size = 0;
+	if (foreign) {
+		core->n_fds--;
+	} else if (object->sealing) { /* the edge still works on the descriptor */
+		struct operation *operation = operation_get(core, object->sealing, OPERATION_SEAL);
+
+		operation->object = TABLES_NONE;
+		operation->bytes = data;
+		core->freeing_bytes += data;
+		core->n_freeing_fds++;
+	} else {
+		effect_close(core, fd, data);
+	}
+	object->sealing = 0;
+}
+
+/* The record ends: nobody knows the object any more. */
+static void end(struct core *core, uint32_t o)
+{
+	struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+
+	assert(record->fd < 0 && list_empty(&object->holdings));
+	assert(list_empty(&object->names) && list_empty(&object->leases));
+	if (record->flags & OBJECT_DELETED) {
+		hash_map_remove(&core->deleted_by_id, &object->by_id);
+		core->n_deleted--;
+	} else {
+		hash_map_remove(&core->objects_by_id, &object->by_id);
+		if (record->state == WIRE_CREATED)
+			core->n_created--;
+		else
+			core->n_resident--;
+	}
+	arena_give(&core->arena, record->size, record->slot);
+	tables_change(&core->tables, record);
+	record->state = 0;
+	record_give(&core->tables.free_objects, o);
+	order_forget(core);
+}
+
+void object_reconsider(struct core *core, uint32_t o)
+{
+	struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+	const bool was = list_linked(&object->victim_link), is = may_be_evicted(core, o);
+
+	if (is && !was) {
+		record->use = ++core->tables.header->uses;
+		victim_add(core, o);
+	} else if (was && !is) {
+		victim_remove(core, o);
+	}
+	if (record->flags & OBJECT_DELETED && list_empty(&object->names) &&
+		list_empty(&object->leases)) {
+		if (object->pins == 0)
+			drop_memory(core, o, false);
+		if (list_empty(&object->holdings))
+			end(core, o);
+	}
+}
+
+void object_touch(struct core *core, uint32_t o)
+{
+	struct object_record *record = object_record(core, o);
+
+	record->last_access_ns = core->now + core->realtime_offset;
+	record->accesses++;
+}
+
+/* ---- life ---- */
+
+/* Derive what follows from the record alone. */
+static void link_object(struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+
+	*object = (struct object){ .refs = 0 };
+	list_init(&object->holdings);
+	list_init(&object->names);
+	list_init(&object->leases);
+	list_init(&object->victim_link);
+	list_init(&object->own_link);
+	if (record->flags & OBJECT_DELETED) {
+		hash_map_add(&core->deleted_by_id, &object->by_id,
+			object_id_hash(core, &record->id));
+		core->n_deleted++;
+		return;
+	}
+	hash_map_add(&core->objects_by_id, &object->by_id, object_id_hash(core, &record->id));
+	if (record->state == WIRE_CREATED)
+		core->n_created++;
+	else
+		core->n_resident++;
+}
+
+uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode)
+{
+	struct tables_header *header = core->tables.header;
+	const uint32_t o = record_take(&core->tables, &core->tables.free_objects);
+	struct object_record *record;
+
+	assert(o != TABLES_NONE); /* room_fits() counted it */
+	record = object_record(core, o);
+	gone_clear(core, &make->id);
+	tables_change(&core->tables, &header->sequence);
+	header->sequence++;
+	tables_change(&core->tables, record);
+	*record = (struct object_record){
+		.id = make->id,
+		.size = make->size,
+		.inode = inode,
+		.sequence = header->sequence,
+		.creator = connection_record(core, make->pending->connection)->number,
+		.created_ns = core->now + core->realtime_offset,
+		.last_access_ns = core->now + core->realtime_offset,
+		.metadata = make->blob,
+		.metadata_size = make->metadata_size,
+		.uid = make->uid,
+		.gid = make->gid,
+		.fd = fd,
+		.slot = arena_take(&core->arena, make->size),
+		.mode = make->mode,
+		.state = WIRE_CREATED,
+		.flags = make->hold ? OBJECT_HELD : 0,
+	};
+	link_object(core, o);
+	count_memory(core, o);
+	order_add(core, o);
+	return o;
+}
+
+void object_seal(struct core *core, uint32_t o, uint64_t serial)
+{
+	struct object_record *record = object_record(core, o);
+
+	tables_change(&core->tables, record);
+	record->state = WIRE_RESIDENT;
+	record->serial = serial;
+	core->n_created--;
+	core->n_resident++;
+	names_bind_pending(core, o);
+	tables_count(&core->tables, COUNTER_PUTS, 1);
+	watch_sealed(core, o);
+}
+
+void object_abort(struct core *core, uint32_t o)
+{
+	struct object *object = &core->objects[o];
+	struct holding *holding;
+	struct name *name;
+
+	assert(object_record(core, o)->state == WIRE_CREATED);
+	while ((holding = list_first(&object->holdings, struct holding, object_link)))
+		holding_end(core, holding_index(core, holding));
+	while ((name = list_first(&object->names, struct name, object_link)))
+		name_drop(core, name - core->names);
+	drop_memory(core, o, false);
+	end(core, o);
+}
+
+void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
+{
+	struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+
+	if (list_linked(&object->victim_link))
+		victim_remove(core, o);
+	gone_note(core, record, reason);
+	tables_change(&core->tables, record);
+	record->flags |= OBJECT_DELETED;
+	hash_map_remove(&core->objects_by_id, &object->by_id);
+	hash_map_add(&core->deleted_by_id, &object->by_id, object_id_hash(core, &record->id));
+	core->n_resident--;
+	core->n_deleted++;
+	if (reason == GONE_LOST)
+		drop_memory(core, o, true);
+	watch_gone(core, record);
+	if (list_empty(&object->names) && list_empty(&object->leases))
+		object_reconsider(core, o);
+	else
+		claims_drop_all(core, o); /* the last one reconsiders */
+}
+
+void object_lose_memory(struct core *core, uint32_t o)
+{
+	drop_memory(core, o, true);
+}
+
+void object_evict(struct core *core, uint32_t o)
+{
+	struct object_record *record = object_record(core, o);
+
+	victim_remove(core, o);
+	gone_note(core, record, GONE_EVICTED);
+	tables_count(&core->tables, COUNTER_DROPPED, 1);
+	watch_gone(core, record);
+	drop_memory(core, o, false);
+	end(core, o);
+	tables_breathe(&core->tables);
+}
+
+void object_describe(const struct core *core, uint32_t o, struct wire_item *item)
+{
+	const struct object_record *record = object_record(core, o);
+
+	item->id = record->id;
+	item->size = record->size;
+	item->state = record->state;
+	item->mode = record->mode;
+	item->uid = record->uid;
+	item->gid = record->gid;
+	item->address = arena_address(&core->arena, record->size, record->slot);
+	item->metadata = blob_bytes(&core->blobs, record->metadata);
+	item->metadata_size = record->metadata_size;
+	item->created_ns = record->created_ns;
+	item->last_access_ns = record->last_access_ns;
+	item->accesses = record->accesses;
+	item->charged_bytes = object_bytes(core, o) + blob_charge(record->metadata_size);
+	item->resident_bytes = record->fd < 0 ? 0 : record->size;
+}
+
+/* ---- recovery ---- */
+
+int object_recover(struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	int r;
+
+	r = arena_claim(&core->arena, record->size, record->slot);
+	if (r == 0 && record->metadata != BLOB_NONE)
+		r = blob_claim(&core->blobs, record->metadata, record->metadata_size);
+	if (r < 0)
+		return r;
+	link_object(core, o);
+	if (record->fd >= 0) {
+		count_memory(core, o);
+		core->n_fds++;
+	}
+	return 0;
+}
+
+void object_recover_end(struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	struct object *object = &core->objects[o];
+
+	if (record->state == WIRE_CREATED && list_empty(&object->holdings)) {
+		object_abort(core, o);
+	} else if (record->flags & OBJECT_DELETED) {
+		claims_drop_all(core, o);
+		if (record->state)
+			object_reconsider(core, o);
+	}
+	tables_breathe(&core->tables);
+}
+
+static int compare_use(const void *a, const void *b, void *context)
+{
+	const struct core *core = context;
+	const uint64_t x = object_record(core, *(const uint32_t *)a)->use;
+	const uint64_t y = object_record(core, *(const uint32_t *)b)->use;
+
+	return x < y ? -1 : x > y;
+}
+
+void objects_recover_victims(struct core *core)
+{
+	const uint32_t high = core->tables.header->objects_high;
+	uint32_t *victims = must_alloc(high + 1, sizeof *victims);
+	size_t n = 0;
+
+	for (uint32_t o = 0; o < high; o++)
+		if (object_record(core, o)->state && may_be_evicted(core, o))
+			victims[n++] = o;
+	qsort_r(victims, n, sizeof *victims, compare_use, core);
+	for (size_t i = 0; i < n; i++)
+		victim_add(core, victims[i]);
+	free(victims);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/object.h - the life of an object
+ *
+ *                object_seal()
+ *   CREATED ------------------> RESIDENT -- object_evict() ---------> gone
+ *      |                           |
+ *      | object_abort()            | object_delete(): gone by id
+ *      v                           v
+ *     gone                      DELETED -- last pin --> no memory -- last holding --> gone
+ *
+ * An object is an index into the tables' objects.  Its memory counts in
+ * core.object_bytes and core.metadata_bytes while record.fd >= 0.
+ */
+#ifndef CORE_OBJECT_H
+#define CORE_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/tables.h"
+
+struct core;
+struct make;
+struct wire_item;
+
+uint64_t object_id_hash(const struct core *core, const struct id128 *id);
+/* "3f2a..." in scratch memory. */
+const char *object_id_text(struct core *core, const struct id128 *id);
+/* The object that has this id now, draft or sealed; or TABLES_NONE. */
+uint32_t object_find(const struct core *core, const struct id128 *id);
+/* The same, if it is sealed and this connection may read it. */
+uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint32_t conn);
+/* The deleted object of this id that the connection still holds; or TABLES_NONE. */
+uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn);
+/* What its data is charged now. */
+uint64_t object_bytes(const struct core *core, uint32_t o);
+
+/* The memfd of a make is there: a draft, not yet sealed nor held. */
+uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode);
+/* The draft's memfd is sealed; serial: by which of its creator's requests. */
+void object_seal(struct core *core, uint32_t o, uint64_t serial);
+void object_abort(struct core *core, uint32_t o);
+/* reason: GONE_DELETED, or GONE_LOST (its descriptor is not ours: nothing is closed). */
+void object_delete(struct core *core, uint32_t o, enum gone_reason reason);
+/* A deleted object's descriptor is not ours any more. */
+void object_lose_memory(struct core *core, uint32_t o);
+void object_evict(struct core *core, uint32_t o);
+/* The object that the policy would evict; only while core.n_victims > 0. */
+uint32_t object_victim(const struct core *core);
+
+/* References, pins or claims changed: may it be evicted now, has its memory or record an end? */
+void object_reconsider(struct core *core, uint32_t o);
+/* It was used: for the policy and for who looks. */
+void object_touch(struct core *core, uint32_t o);
+
+/* What replies tell of an object (no fd, no names). */
+void object_describe(const struct core *core, uint32_t o, struct wire_item *item);
+
+/* Recovery: link the record; then, after all holdings and claims, finish what a crash cut off. */
+int object_recover(struct core *core, uint32_t o);
+void object_recover_end(struct core *core, uint32_t o);
+/* Recovery: objects by their last use, for the policy. */
+void objects_recover_victims(struct core *core);
+
+#endif

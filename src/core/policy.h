@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/policy.h - which object is evicted first
+ *
+ * A policy orders the objects that may be evicted; the core tells it when one
+ * becomes evictable, stops being so, or is used.  Each policy is a file
+ * policy-NAME.c and one line in policy.c.
+ */
+#ifndef CORE_POLICY_H
+#define CORE_POLICY_H
+
+#include <stdint.h>
+
+struct list;
+struct policy;
+
+/* What a policy may know of an object. */
+struct policy_object {
+	struct list *link; /* the policy's to use while the object is in it */
+	uint64_t use;      /* number of its last use, rising over the store's life */
+	uint64_t accesses;
+	uint64_t bytes;
+};
+
+struct policy_ops {
+	const char *name;
+	struct policy *(*new)(void);
+	void (*free)(struct policy *policy);
+	/* The object may be evicted from now on.  On recovery they come in order of use. */
+	void (*add)(struct policy *policy, const struct policy_object *object);
+	void (*remove)(struct policy *policy, struct list *link);
+	/* The link of the object to evict next, or NULL. */
+	struct list *(*victim)(const struct policy *policy);
+};
+
+extern const struct policy_ops policy_lru;
+
+/* By name; NULL: the default.  Return: NULL if there is none. */
+const struct policy_ops *policy_find(const char *name);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+
+#include "core/make.h"
+#include "core/object.h"
+#include "core/pending.h"
+#include "core/pool.h"
+#include "core/queue.h"
+#include "core/room.h"
+#include "core/state.h"
+#include "util/cleanup.h"
+
+void queue_init(struct core *core)
+{
+	list_init(&core->queue.ring);
+	core->queue.smallest = UINT64_MAX;
+}
+
+void queue_add(struct core *core, struct make *make)
+{
+	struct account *account = make->account;
+
+	if (list_empty(&account->waiting))
+		list_add_tail(&core->queue.ring, &account->ring_link);
+	list_add_tail(&account->waiting, &make->queue_link);
+	core->queue.n++;
+	core->queue.smallest = MIN(core->queue.smallest, make_bytes(make));
+}
+
+void queue_remove(struct core *core, struct make *make)
+{
+	struct account *account = make->account;
+
+	list_remove(&make->queue_link);
+	if (list_empty(&account->waiting))
+		list_remove(&account->ring_link);
+	if (--core->queue.n == 0)
+		core->queue.smallest = UINT64_MAX;
+}
+
+static struct make *first_of(const struct account *account)
+{
+	return list_first(&account->waiting, struct make, queue_link);
+}
+
+/* The uid's turn is over. */
+static void grant(struct core *core, struct make *make)
+{
+	struct account *account = make->account;
+
+	list_move_tail(&core->queue.ring, &account->ring_link);
+	make_grant(core, make);
+}
+
+/* Does it fit as it is, with a pool memfd or without? */
+static bool fits_now(const struct core *core, const struct make *make)
+{
+	const uint32_t fds = make->fd < 0; /* an offered memfd is counted already */
+
+	return room_fits(core, make_bytes(make), fds) || pool_helps(core, make);
+}
+
+/* Give the turn to the first uid that its quota allows.
+ * Return: 1 something was granted; 0 nobody can have the turn, or whoever has it waits. */
+static bool grant_turn(struct core *core)
+{
+	struct list *link;
+
+	list_for_each(link, &core->queue.ring) {
+		struct account *account = container_of(link, struct account, ring_link);
+		struct make *make = first_of(account);
+
+		if (room_quota(core, account, make_bytes(make)) == ROOM_NO)
+			continue; /* holds up nobody else */
+		if (fits_now(core, make) ||
+			room_make(core, make_bytes(make), make->fd < 0) == ROOM_YES) {
+			grant(core, make);
+			return true;
+		}
+		return false;
+	}
+	return false;
+}
+
+/* The make goes before those ahead of it: of its own uid, and the first ones of the uids ahead. */
+static void count_passed(struct core *core, const struct make *passing)
+{
+	struct list *link;
+
+	list_for_each(link, &core->queue.ring) {
+		struct account *account = container_of(link, struct account, ring_link);
+
+		if (account == passing->account)
+			break;
+		first_of(account)->passes++;
+	}
+	list_for_each(link, &passing->account->waiting) {
+		struct make *make = container_of(link, struct make, queue_link);
+
+		if (make == passing)
+			break;
+		make->passes++;
+	}
+}
+
+/* Grant the first make that fits as it is and that everybody ahead of it lets pass. */
+static bool grant_passing(struct core *core)
+{
+	struct queue *queue = &core->queue;
+	uint64_t smallest = UINT64_MAX;
+	struct list *ring, *link;
+
+	if (!room_fits(core, queue->smallest, 0))
+		return false;
+	list_for_each(ring, &queue->ring) {
+		struct account *account = container_of(ring, struct account, ring_link);
+		const bool by_quota = !room_quota_fits(account, make_bytes(first_of(account)));
+
+		list_for_each(link, &account->waiting) {
+			struct make *make = container_of(link, struct make, queue_link);
+
+			if (room_quota_fits(account, make_bytes(make)) && fits_now(core, make)) {
+				count_passed(core, make);
+				grant(core, make);
+				return true;
+			}
+			smallest = MIN(smallest, make_bytes(make));
+			if (make->passes >= CORE_PASS_MAX)
+				break;
+		}
+		if (link != &account->waiting || (!by_quota && first_of(account)->passes >= CORE_PASS_MAX))
+			smallest = 0; /* not all were looked at */
+		if (!by_quota && first_of(account)->passes >= CORE_PASS_MAX)
+			return false;
+	}
+	if (smallest)
+		queue->smallest = smallest;
+	return false;
+}
+
+void queue_pump(struct core *core)
+{
+	while (core->queue.n && (grant_turn(core) || grant_passing(core)))
+		tables_breathe(&core->tables);
+}
+
+void queue_refuse_too_big(struct core *core)
+{
+	struct list *ring, *next_ring, *link, *following;
+
+	list_for_each_safe(ring, next_ring, &core->queue.ring) {
+		struct account *account = container_of(ring, struct account, ring_link);
+
+		list_for_each_safe(link, following, &account->waiting) {
+			struct make *make = container_of(link, struct make, queue_link);
+			struct pending *pending = make->pending;
+
+			if (make_bytes(make) <= core->config.capacity)
+				continue;
+			make_fail(core, make, -EFBIG,
+				scratch_text(core, "object %s is larger than the store's new "
+					"capacity: make it smaller, or raise capacity",
+					object_id_text(core, &make->id)));
+			pending_settle(core, pending);
+		}
+	}
+}

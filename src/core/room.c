@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/account.h"
+#include "core/object.h"
+#include "core/pool.h"
+#include "core/room.h"
+#include "core/state.h"
+#include "util/cleanup.h"
+#include "util/size.h"
+#include "util/text.h"
+
+
+uint32_t core_fd_reserve(const struct core *core)
+{
+	return MAX(MIN(core->config.max_fds / 8, 16 * CORE_CONNECTION_FDS), CORE_CONNECTION_FDS);
+}
+
+uint64_t core_charge(const struct core *core, uint64_t size)
+{
+	const uint64_t huge = UINT64_C(2) << 20;
+	const uint64_t page = core->config.huge_pages && size >= huge ? huge : 4096;
+
+	return size ? (size + page - 1) & ~(page - 1) : page;
+}
+
+/* What is free, as if what is being freed were. */
+struct space {
+	uint64_t bytes;
+	uint32_t fds, records;
+};
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static struct space free_space(const struct core *core, bool soon)
+{
+	const uint32_t reserve = core_fd_reserve(core);
+	const uint32_t objects = core->n_created + core->n_resident + core->n_deleted +
+				 core->n_making;
+
+	return (struct space){
+		.bytes = minus(core->config.capacity,
+			core_used_bytes(core) - (soon ? core->freeing_bytes : 0)),
+		.fds = minus(core->config.max_fds,
+			(uint64_t)reserve + core->n_fds - (soon ? core->n_freeing_fds : 0)),
+		.records = minus(core->tables.header->max_objects, objects),
+	};
+}
+
+static bool fits(const struct space *space, uint64_t bytes, uint32_t fds)
+{
+	return bytes <= space->bytes && fds <= space->fds && space->records > 0;
+}
+
+bool room_fits(const struct core *core, uint64_t bytes, uint32_t fds)
+{
+	const struct space now = free_space(core, false);
+
+	return fits(&now, bytes, fds);
+}
+
+enum room room_make(struct core *core, uint64_t bytes, uint32_t fds)
+{
+	struct space space = free_space(core, true);
+	const struct space at_best = {
+		.bytes = space.bytes + pool_idle_bytes(core) + core->victim_bytes,
+		.fds = space.fds + core->n_pool + core->n_victims,
+		.records = space.records + core->n_victims,
+	};
+
+	if (room_fits(core, bytes, fds))
+		return ROOM_YES;
+	if (!fits(&at_best, bytes, fds))
+		return ROOM_NO;
+	while (!fits(&space, bytes, fds)) {
+		if (!pool_shed(core))
+			object_evict(core, object_victim(core));
+		space = free_space(core, true);
+	}
+	return room_fits(core, bytes, fds) ? ROOM_YES : ROOM_SOON;
+}
+
+bool room_quota_fits(const struct account *account, uint64_t bytes)
+{
+	return bytes <= minus(account->quota, account->bytes);
+}
+
+enum room room_quota(struct core *core, struct account *account, uint64_t bytes)
+{
+	if (room_quota_fits(account, bytes))
+		return ROOM_YES;
+	if (bytes > minus(account->quota, account->bytes - account->victim_bytes))
+		return ROOM_NO;
+	while (!room_quota_fits(account, bytes))
+		object_evict(core, object_index(core,
+			list_first(&account->victims, struct object, own_link)));
+	return ROOM_YES;
+}
+
+void room_restore(struct core *core)
+{
+	while (core_used_bytes(core) - core->freeing_bytes > core->config.capacity ||
+		(uint64_t)core->n_fds - core->n_freeing_fds + core_fd_reserve(core) >
+			core->config.max_fds) {
+		if (pool_shed(core))
+			continue;
+		if (core->n_victims == 0)
+			break;
+		object_evict(core, object_victim(core));
+	}
+}
+
+void room_explain(const struct core *core, const struct account *account, uint64_t bytes,
+	struct text *text)
+{
+	const struct space soon = free_space(core, true);
+	char wanted[32], capacity[32], used[32], pinned[32];
+
+	size_format(bytes, wanted, sizeof wanted);
+	size_format(core->config.capacity, capacity, sizeof capacity);
+	size_format(core_used_bytes(core), used, sizeof used);
+	size_format(core->pinned_bytes, pinned, sizeof pinned);
+	if (!room_quota_fits(account, bytes)) {
+		char quota[32], mine[32];
+
+		size_format(account->quota, quota, sizeof quota);
+		size_format(account->bytes, mine, sizeof mine);
+		text_add(text, "uid %u uses %s of its quota of %s and %s more were asked for",
+			account->uid, mine, quota, wanted);
+	} else if (bytes > soon.bytes) {
+		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
+			wanted, capacity, used, pinned);
+	} else if (soon.fds == 0) {
+		text_add(text, "%s asked for, but of %u descriptors are %u in use", wanted,
+			core->config.max_fds, core->n_fds);
+	} else if (soon.records == 0) {
+		text_add(text, "%s asked for, but all %u object records are in use", wanted,
+			core->tables.header->max_objects);
+	} else {
+		text_add(text, "%s asked for, and other requests were first in the queue", wanted);
+	}
+	account_name_holders(core, text);
+	text_add(text, "; release references, wait longer, or raise %s",
+		room_quota_fits(account, bytes) ? "capacity" : "the quota");
+}

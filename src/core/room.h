@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/room.h - bytes, descriptors and records: is there room, and making some
+ *
+ * Room is made in this order: pool memory; objects that nobody references, by
+ * policy.  What is dropped counts as free only when it is closed (R2), so making
+ * room usually ends in ROOM_SOON.
+ */
+#ifndef CORE_ROOM_H
+#define CORE_ROOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct account;
+struct core;
+struct text;
+
+enum room {
+	ROOM_YES,  /* it fits now */
+	ROOM_SOON, /* it fits when what is being freed is */
+	ROOM_NO,   /* not before somebody releases something */
+};
+
+/* Does it fit without evicting anything?  fds: 0 or 1; an object needs a record too. */
+bool room_fits(const struct core *core, uint64_t bytes, uint32_t fds);
+/* Evict what is needed, and nothing if that would not be enough. */
+enum room room_make(struct core *core, uint64_t bytes, uint32_t fds);
+/* The same for a uid's quota, at the cost of its own objects. */
+enum room room_quota(struct core *core, struct account *account, uint64_t bytes);
+/* Does the quota leave room for this much?  Evicts nothing. */
+bool room_quota_fits(const struct account *account, uint64_t bytes);
+/* Give back what is above the limits, and the descriptors that connections took of the reserve. */
+void room_restore(struct core *core);
+/* Why there is no room, who has it, and what to do. */
+void room_explain(const struct core *core, const struct account *account, uint64_t bytes,
+	struct text *text);
+
+#endif

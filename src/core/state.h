@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/state.h - what a worker knows besides the tables: struct core
+ *
+ * Derived from the tables by core_open(): objects[], connections[], holdings[],
+ * names[], leases[] run parallel to the record arrays there (same index), and
+ * link the records to each other; accounts sum them up by uid.
+ *
+ * Of this worker alone: requests that wait (struct pending), objects on their
+ * way (struct make), effects that the edges are carrying out (struct operation).
+ *
+ * Private to src/core.  Everything *main*.
+ */
+#ifndef CORE_STATE_H
+#define CORE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/blob.h"
+#include "core/core.h"
+#include "core/effect.h"
+#include "core/policy.h"
+#include "core/tables.h"
+#include "ds/hash.h"
+#include "ds/heap.h"
+#include "ds/list.h"
+
+#define CORE_CONNECTION_FDS 3 /* call socket, service socket, pidfd */
+
+/* ---- derived, parallel to the tables ---- */
+
+struct object {
+	struct hash_node by_id;  /* in core.objects_by_id, or core.deleted_by_id */
+	struct list holdings, names, leases;
+	struct list victim_link; /* the policy's, while it may be evicted */
+	struct list own_link;    /* in its account's victims, likewise */
+	uint64_t refs, pins;     /* sums over its holdings */
+	uint32_t sealing;        /* ticket of the SEAL in flight; 0: none */
+};
+
+struct connection {
+	struct list holdings;
+	struct list pendings;    /* waiting requests, oldest first */
+	struct account *account;
+	gid_t *groups;
+	size_t n_groups;
+	uint32_t n_pendings, n_assembling, n_holdings;
+	uint64_t held_bytes;     /* charges of what it holds: who is a large holder */
+	bool reconciling;        /* WIRE_RESUME was sent, RECONCILE is awaited */
+	bool condemned;          /* CORE_DISCONNECT was sent */
+};
+
+struct holding {
+	struct hash_node by_pair;
+	struct list connection_link, object_link;
+	uint32_t listed_refs, listed_pins; /* by RECONCILE so far */
+};
+
+struct name {
+	struct hash_node by_text; /* not while it is a draft's */
+	struct list object_link;
+};
+
+struct lease {
+	struct hash_node by_token;
+	struct list object_link;
+	struct heap_node deadline;
+};
+
+/* ---- by uid ---- */
+
+struct account {
+	struct list link;         /* in core.accounts */
+	struct hash_node by_uid;
+	uid_t uid;
+	uint64_t quota;           /* bytes; UINT64_MAX: none */
+	uint64_t bytes;           /* charged for its objects and makes, metadata included */
+	uint64_t victim_bytes;    /* of it, what may be evicted */
+	struct list victims;      /* its objects that may be evicted, longest first */
+	uint32_t n_connections, n_holdings, n_names, n_leases;
+	uint64_t pending_bytes;   /* copied for its waiting requests */
+	struct list ring_link;    /* in core.queue.ring, while creates of it wait */
+	struct list waiting;      /* those makes */
+};
+
+/* ---- requests that wait ---- */
+
+enum deadline_kind { DEADLINE_PENDING, DEADLINE_LEASE };
+
+/* One item's part of the answer. */
+struct outcome {
+	struct id128 id;
+	int32_t status;
+	uint32_t object; /* of a CREATE: where its descriptor is */
+};
+
+/* A GET or WAIT looks at an id. */
+struct watch {
+	struct list link;    /* in watched.watches, in order of arrival */
+	struct watched *watched;
+	struct pending *pending;
+	int32_t status;      /* -EAGAIN: not there; 0; -ENOENT, -ENODATA: gone */
+};
+
+struct watched {
+	struct hash_node by_id;
+	struct id128 id;
+	struct list watches;
+};
+
+struct pending {
+	struct list link;         /* in its connection's pendings */
+	struct list done_link;    /* while the watches of one id are gone through */
+	struct heap_node deadline;
+	uint32_t connection;
+	uint16_t type;
+	bool assembling;          /* more packets of the request are to come */
+	bool retry;
+	uint64_t serial;
+	uint32_t flags, limit;    /* GET, WAIT */
+	int64_t timeout_ns;
+	size_t bytes;             /* charged to the account's pending_bytes */
+	struct outcome *outcomes; /* one per item */
+	size_t n_items, room;
+	uint32_t n_unfinished;    /* items without an outcome */
+	int32_t status;           /* of the first item that failed */
+	char *text;
+	struct list makes;        /* CREATE, PUT, PUT_FD */
+	struct watch *watches;    /* GET, WAIT; n_items of them */
+	uint32_t n_ready, n_gone;
+};
+
+/* ---- objects on their way ---- */
+
+struct make {
+	struct hash_node by_id;     /* the id is taken */
+	struct list pending_link;
+	struct list queue_link;     /* in its account's waiting */
+	struct list fresh_link;     /* in core.fresh: still borrows from the request's packet */
+	struct pending *pending;    /* NULL: nobody wants it any more */
+	uint32_t item;              /* of the pending */
+	uint32_t ticket;            /* of the MAKE, ADOPT in flight; 0: waits */
+	struct account *account;
+	struct id128 id;
+	uint64_t size;
+	uint64_t charge;            /* data; at least what a pool memfd brings */
+	uint32_t uid, gid;
+	uint16_t mode;
+	bool hold, seal;
+	int fd;                     /* PUT_FD: the offered memfd; else -1 */
+	uint32_t passes;            /* how often it was passed (R9) */
+	uint32_t metadata_size;
+	uint32_t blob;              /* metadata, once it is granted */
+	uint32_t data_size;
+	const void *metadata, *data; /* borrowed, or in copy */
+	const char *name;            /* likewise; NULL: none */
+	void *copy;
+	size_t copy_size;
+};
+
+/* ---- effects in flight ---- */
+
+enum operation_kind { OPERATION_FREE, OPERATION_MAKE, OPERATION_ADOPT, OPERATION_SEAL, OPERATION_CLOSE, OPERATION_FILL };
+
+struct operation {
+	enum operation_kind kind;
+	uint32_t next_free;
+	struct make *make;       /* MAKE, ADOPT */
+	struct pending *pending; /* SEAL; NULL: nobody waits */
+	uint32_t item;           /* SEAL */
+	uint32_t object;         /* SEAL; TABLES_NONE: it is gone, close fd when done */
+	uint64_t bytes;          /* CLOSE: being freed; FILL: asked for; SEAL of a gone object: its charge */
+	int fd;                  /* SEAL */
+};
+
+/* ---- the rest ---- */
+
+struct queue {
+	struct list ring;  /* accounts with waiting makes: whose turn it is, first */
+	uint32_t n;        /* waiting makes */
+	uint64_t smallest; /* no waiting make needs less than this */
+};
+
+/* What big creates of late asked for. */
+#define POOL_RECENT 8
+struct pool {
+	uint64_t bytes;             /* of entries and of fills in flight */
+	uint32_t n_filling;
+	bool started;               /* the first client came */
+	uint64_t recent[POOL_RECENT];
+	uint32_t next_recent, next_fill;
+	int64_t window_start_ns;
+	uint64_t window_bytes, last_window_bytes;
+	int64_t last_create_ns;
+	int64_t retry_ns;           /* no fill before this: one failed */
+};
+
+struct core {
+	struct core_config config;
+	struct core_quota *quotas;
+	struct tables tables;
+	int64_t now;
+	int64_t realtime_offset;    /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	bool resumed;               /* descriptors are closed by effects */
+
+	struct object *objects;
+	struct connection *connections;
+	struct holding *holdings;
+	struct name *names;
+	struct lease *leases;
+	struct hash_map objects_by_id, deleted_by_id, holdings_by_pair, names_by_text,
+		leases_by_token, gone_by_id, accounts_by_uid, makes_by_id, watched_by_id;
+	struct hash_node *gone;     /* parallel to tables.gone */
+	struct list accounts;
+	struct heap deadlines, lease_deadlines;
+
+	struct arena arena;
+	struct blob_heap blobs;
+	const struct policy_ops *policy_ops;
+	struct policy *policy;
+
+	/* R2: used by whom */
+	uint64_t object_bytes, metadata_bytes, freeing_bytes, pinned_bytes, victim_bytes;
+	uint32_t n_fds;             /* in use, all kinds */
+	uint32_t n_freeing_fds, n_victims, n_pool;
+	uint32_t n_created, n_resident, n_deleted, n_making, n_connections, n_names, n_leases,
+		n_pendings;
+
+	struct queue queue;
+	struct list fresh;          /* makes of this event */
+	struct pool pool;
+
+	/* objects in order of creation, with gaps; see core/look.c */
+	struct order_entry {
+		uint64_t sequence;
+		uint32_t object;
+	} *order;
+	size_t n_order, order_room;
+
+	struct operation *operations; /* ticket - 1 */
+	size_t n_operations, operations_room;
+	uint32_t free_operation;
+
+	struct effects effects;
+};
+
+/* ---- from index to record, and back ---- */
+
+static inline struct object_record *object_record(const struct core *core, uint32_t o)
+{
+	return &core->tables.objects[o];
+}
+
+static inline struct connection_record *connection_record(const struct core *core, uint32_t c)
+{
+	return &core->tables.connections[c];
+}
+
+static inline struct holding_record *holding_record(const struct core *core, uint32_t h)
+{
+	return &core->tables.holdings[h];
+}
+
+static inline uint32_t object_index(const struct core *core, const struct object *object)
+{
+	return object - core->objects;
+}
+
+static inline uint32_t holding_index(const struct core *core, const struct holding *holding)
+{
+	return holding - core->holdings;
+}
+
+/* Everything that is charged against capacity. */
+static inline uint64_t core_used_bytes(const struct core *core)
+{
+	return core->object_bytes + core->metadata_bytes + core->freeing_bytes + core->pool.bytes;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Allocation of small things whose number is bounded elsewhere: it succeeds or
+ * ends the process.  The broker's lasting state is in tables that survive it
+ * (core/core.h, "Memory"), so starting anew is the cleanest way out, and the
+ * callers stay free of paths that nobody can test.
+ */
+#ifndef DS_MEMORY_H
+#define DS_MEMORY_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static inline void *must(void *memory)
+{
+	if (!memory) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	return memory;
+}
+
+/* Zeroed. */
+static inline void *must_alloc(size_t n, size_t size)
+{
+	return must(calloc(n, size));
+}
+
+/* Grow *arrayp, an array of *roomp elements of this size, to hold n; doubles. */
+static inline void must_grow(void *arrayp, size_t *roomp, size_t n, size_t size)
+{
+	void **array = arrayp;
+	size_t room = *roomp ? *roomp : 16;
+
+	if (n <= *roomp)
+		return;
+	while (room < n)
+		room *= 2;
+	*array = must(reallocarray(*array, room, size));
+	*roomp = room;
+}
+
+#endif
