@@ -145,6 +145,12 @@ static bool was_done(struct core *core, uint32_t conn, const struct pending *pen
 	       gone->serial == pending->serial;
 }
 
+/* The size of a PUT is that of its data: it does not travel. */
+static uint64_t item_size(uint16_t type, const struct wire_item *item)
+{
+	return type == WIRE_PUT ? item->data_size : item->size;
+}
+
 /* Is the item acceptable?  Return: 0 or the status, with its sentence. */
 static int check_item(struct core *core, uint32_t conn, const struct wire_item *item,
 	const struct wire_request *request, const char **textp)
@@ -157,10 +163,6 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 
 	if (id128_is_zero(&item->id)) {
 		*textp = "an id of zeros is not valid: choose another";
-		return -EINVAL;
-	}
-	if (request->type == WIRE_PUT && item->size != item->data_size) {
-		*textp = scratch_text(core, "object %s: the size differs from the data sent", id);
 		return -EINVAL;
 	}
 	if (item->name && (!*item->name || strlen(item->name) > WIRE_NAME_MAX)) {
@@ -177,10 +179,10 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 			id);
 		return -EEXIST;
 	}
-	size_format(item->size, size, sizeof size);
+	size_format(item_size(request->type, item), size, sizeof size);
 	size_format(core->config.capacity, limit, sizeof limit);
-	bytes = item->size > core->config.capacity ? UINT64_MAX :
-		core_charge(core, item->size) + blob_charge(item->metadata_size);
+	bytes = item_size(request->type, item) > core->config.capacity ? UINT64_MAX :
+		core_charge(core, item_size(request->type, item)) + blob_charge(item->metadata_size);
 	if (bytes > core->config.capacity) {
 		*textp = scratch_text(core, "object %s: %s is more than the store's capacity of %s: "
 			"make it smaller, or raise capacity", id, size, limit);
@@ -213,8 +215,8 @@ static void make_new(struct core *core, uint32_t conn, struct pending *pending, 
 	make->item = number;
 	make->account = core->connections[conn].account;
 	make->id = item->id;
-	make->size = item->size;
-	make->charge = core_charge(core, item->size);
+	make->size = item_size(pending->type, item);
+	make->charge = core_charge(core, make->size);
 	make->uid = creator->uid;
 	make->gid = creator->gid;
 	make->mode = item->mode ? item->mode & 0777 : MODE_DEFAULT;
