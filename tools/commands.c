@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of commands: the one place that says what osctl understands.
+ * Dispatch, help, completion and the test of osctl(1) read it; keep it sorted.
+ */
+#include "config.h"
+
+#include "osctl.h"
+#include "util/cleanup.h"
+
+const struct option_spec global_options[] = {
+	{ "address", 0, "SOCK", "talk to the broker at this socket (default: as ostore(7) says)" },
+	{ "commands", 0, NULL, "print the names of all commands, for scripts" },
+	{ "help", 'h', NULL, "print help, of one command when one is given" },
+	{ "json", 0, NULL, "print one JSON document: sizes in bytes, times in nanoseconds" },
+	{ "long-options", 0, NULL, "print the long options (of a command when one is given)" },
+	{ "short-options", 0, NULL, "print the short options (of a command when one is given)" },
+	{ "version", 'V', NULL, "print the version" },
+};
+const size_t n_global_options = ARRAY_SIZE(global_options);
+
+static const struct option_spec get_options[] = {
+	{ "output", 'o', "FILE", "write to FILE, which appears only when it is complete" },
+	{ "timeout", 0, "S", "wait up to S seconds for an object that is not there yet" },
+};
+
+static const struct option_spec ls_options[] = {
+	{ "limit", 0, "N", "print the first N only" },
+	{ "sort", 0, "KEY", "sort by this field of the JSON output, -KEY for largest first" },
+	{ "state", 0, "S", "only objects that are created, resident, spilled or paging" },
+};
+
+static const struct option_spec put_options[] = {
+	{ "id", 0, "HEX", "use this id, 32 hex digits (default: a random one)" },
+	{ "metadata", 0, "FILE", "store the bytes of FILE, at most 64 KiB, beside the object" },
+	{ "mode", 0, "MODE", "permission bits in octal (default 0600)" },
+	{ "name", 0, "NAME", "hold the object under this name" },
+};
+
+#define OPTIONS(table) .options = (table), .n_options = ARRAY_SIZE(table)
+
+const struct command commands[] = {
+	{ "config", 0, 0, "",
+	  "show the broker's configuration and where each value came from", NULL,
+	  .run = cmd_config },
+	{ "doctor", 0, 0, "",
+	  "show what this machine allows, what each lack costs and how to mend it",
+	  "Needs no broker. Fails when something essential is missing.",
+	  .run = cmd_doctor },
+	{ "get", 1, 1, "ID|NAME",
+	  "write an object's bytes to standard output",
+	  "Without --timeout an object that is not there yet is not waited for.",
+	  OPTIONS(get_options), .run = cmd_get },
+	{ "help", 0, 1, "[COMMAND]",
+	  "explain osctl, or one command", NULL,
+	  .run = cmd_help },
+	{ "hold", 2, 2, "NAME ID",
+	  "keep an object under a name, beyond its creator's life",
+	  "A name that is taken moves to the object. Names are per user.",
+	  .run = cmd_hold },
+	{ "ls", 0, 0, "",
+	  "list the objects that you may read", NULL,
+	  OPTIONS(ls_options), .run = cmd_ls },
+	{ "put", 1, 1, "FILE|-",
+	  "store a file, or standard input, and print the object's id",
+	  "The object is held under --name, or without a name until 'osctl rm'.",
+	  OPTIONS(put_options), .run = cmd_put },
+	{ "rm", 1, ARGS_MANY, "ID|NAME...",
+	  "delete objects: ids and names go at once, memory with the last mapping", NULL,
+	  .run = cmd_rm },
+	{ "stat", 1, 1, "ID|NAME",
+	  "show all of one object: who holds and maps it, where its bytes are", NULL,
+	  .run = cmd_stat },
+	{ "status", 0, 0, "",
+	  "show how full the store is, its counters and features", NULL,
+	  .run = cmd_status },
+	{ "unhold", 1, 1, "NAME",
+	  "give a name up; the object goes when nothing else refers to it",
+	  NULL,
+	  .run = cmd_unhold },
+};
+const size_t n_commands = ARRAY_SIZE(commands);
+
+_Static_assert(ARRAY_SIZE(global_options) <= OPTIONS_MAX, "raise OPTIONS_MAX");
