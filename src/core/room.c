@@ -22,10 +22,10 @@ uint64_t core_charge(const struct core *core, uint64_t size)
 	return size ? (size + page - 1) & ~(page - 1) : page;
 }
 
-/* What is free, as if what is being freed were. */
+/* What is free, as if what is being freed were.  Negative: more is in use than the limits allow
+ * (they were lowered, or connections took of the reserve). */
 struct space {
-	uint64_t bytes;
-	uint32_t fds, records;
+	int64_t bytes, fds, records;
 };
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -35,22 +35,23 @@ static uint64_t minus(uint64_t a, uint64_t b)
 
 static struct space free_space(const struct core *core, bool soon)
 {
-	const uint32_t reserve = core_fd_reserve(core);
 	const uint32_t objects = core->n_created + core->n_resident + core->n_deleted +
 				 core->n_making;
+	const uint64_t bytes = core_used_bytes(core) - (soon ? core->freeing_bytes : 0);
+	const uint32_t fds = core->n_fds - (soon ? core->n_freeing_fds : 0);
 
 	return (struct space){
-		.bytes = minus(core->config.capacity,
-			core_used_bytes(core) - (soon ? core->freeing_bytes : 0)),
-		.fds = minus(core->config.max_fds,
-			(uint64_t)reserve + core->n_fds - (soon ? core->n_freeing_fds : 0)),
-		.records = minus(core->tables.header->max_objects, objects),
+		.bytes = (int64_t)MIN(core->config.capacity, (uint64_t)INT64_MAX) - (int64_t)bytes,
+		.fds = (int64_t)core->config.max_fds - core_fd_reserve(core) - fds,
+		.records = (int64_t)core->tables.header->max_objects - objects,
 	};
 }
 
+/* Who needs nothing of one kind is not held up by its lack. */
 static bool fits(const struct space *space, uint64_t bytes, uint32_t fds)
 {
-	return bytes <= space->bytes && fds <= space->fds && space->records > 0;
+	return (bytes == 0 || (space->bytes > 0 && bytes <= (uint64_t)space->bytes)) &&
+	       (fds == 0 || fds <= space->fds) && space->records > 0;
 }
 
 bool room_fits(const struct core *core, uint64_t bytes, uint32_t fds)
@@ -64,7 +65,7 @@ enum room room_make(struct core *core, uint64_t bytes, uint32_t fds)
 {
 	struct space space = free_space(core, true);
 	const struct space at_best = {
-		.bytes = space.bytes + pool_idle_bytes(core) + core->victim_bytes,
+		.bytes = space.bytes + (int64_t)(pool_idle_bytes(core) + core->victim_bytes),
 		.fds = space.fds + core->n_pool + core->n_victims,
 		.records = space.records + core->n_victims,
 	};
@@ -128,13 +129,13 @@ void room_explain(const struct core *core, const struct account *account, uint64
 		size_format(account->bytes, mine, sizeof mine);
 		text_add(text, "uid %u uses %s of its quota of %s and %s more were asked for",
 			account->uid, mine, quota, wanted);
-	} else if (bytes > soon.bytes) {
+	} else if (soon.bytes < 0 || bytes > (uint64_t)soon.bytes) {
 		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
 			wanted, capacity, used, pinned);
-	} else if (soon.fds == 0) {
+	} else if (soon.fds <= 0) {
 		text_add(text, "%s asked for, but of %u descriptors are %u in use", wanted,
 			core->config.max_fds, core->n_fds);
-	} else if (soon.records == 0) {
+	} else if (soon.records <= 0) {
 		text_add(text, "%s asked for, but all %u object records are in use", wanted,
 			core->tables.header->max_objects);
 	} else {
