@@ -227,7 +227,7 @@ void request_stat(struct core *core, uint32_t conn, const struct wire_request *r
 	int status;
 
 	if (o == TABLES_NONE || !is_shown(core, conn, o))
-		o = object_find_deleted(core, id, conn);
+		o = object_find_deleted(core, id, conn, 0);
 	if (o == TABLES_NONE) {
 		status = gone_status(core, conn, id);
 		effect_refuse(core, conn, request->type, request->serial, status ? status : -ENOENT,

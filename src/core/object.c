@@ -46,20 +46,25 @@ uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint3
 	return o != TABLES_NONE && access_sees(core, conn, object_record(core, o)) ? o : TABLES_NONE;
 }
 
-uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn)
+uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn,
+	uint64_t after)
 {
+	uint32_t oldest = TABLES_NONE;
 	struct hash_node *node;
 
 	if (core->deleted_by_id.n == 0)
 		return TABLES_NONE;
 	hash_map_for_each(node, &core->deleted_by_id, object_id_hash(core, id)) {
 		const uint32_t o = container_of(node, struct object, by_id) - core->objects;
+		const struct object_record *record = object_record(core, o);
 
-		if (id128_equal(&object_record(core, o)->id, id) &&
+		if (record->sequence > after && id128_equal(&record->id, id) &&
+			(oldest == TABLES_NONE ||
+				record->sequence < object_record(core, oldest)->sequence) &&
 			holding_find(core, conn, o) != TABLES_NONE)
-			return o;
+			oldest = o;
 	}
-	return TABLES_NONE;
+	return oldest;
 }
 
 uint64_t object_bytes(const struct core *core, uint32_t o)

@@ -31,8 +31,10 @@ const char *object_id_text(struct core *core, const struct id128 *id);
 uint32_t object_find(const struct core *core, const struct id128 *id);
 /* The same, if it is sealed and this connection may read it. */
 uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint32_t conn);
-/* The deleted object of this id that the connection still holds; or TABLES_NONE. */
-uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn);
+/* The oldest deleted object of this id that the connection still holds and that was created after
+ * this one (sequence; 0: the first); or TABLES_NONE.  An id can be deleted more than once. */
+uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn,
+	uint64_t after);
 /* What its data is charged now. */
 uint64_t object_bytes(const struct core *core, uint32_t o);
 

@@ -12,43 +12,44 @@
 #include "core/state.h"
 #include "util/cleanup.h"
 
-/* What the connection holds of an id: of an object that is deleted, and of the living one. */
-struct held {
-	uint32_t deleted, living; /* holdings; TABLES_NONE */
-};
-
-static struct held find_held(const struct core *core, uint32_t conn, const struct id128 *id)
+/* What the connection holds of the living object of this id; TABLES_NONE. */
+static uint32_t find_living(const struct core *core, uint32_t conn, const struct id128 *id)
 {
-	struct held held = { TABLES_NONE, TABLES_NONE };
-	uint32_t o = object_find_deleted(core, id, conn);
+	const uint32_t o = object_find(core, id);
 
-	if (o != TABLES_NONE)
-		held.deleted = holding_find(core, conn, o);
-	o = object_find(core, id);
-	if (o != TABLES_NONE)
-		held.living = holding_find(core, conn, o);
-	return held;
+	return o == TABLES_NONE ? TABLES_NONE : holding_find(core, conn, o);
+}
+
+/* Take from what the connection holds of deleted objects of this id, oldest first. */
+static void release_deleted(struct core *core, uint32_t conn, const struct id128 *id,
+	uint32_t *refs, uint32_t *pins)
+{
+	uint64_t after = 0;
+	uint32_t o;
+
+	while (*refs + (uint64_t)*pins &&
+		(o = object_find_deleted(core, id, conn, after)) != TABLES_NONE) {
+		const uint32_t h = holding_find(core, conn, o);
+		const uint32_t of_refs = MIN(*refs, holding_record(core, h)->refs);
+		const uint32_t of_pins = MIN(*pins, holding_record(core, h)->pins);
+
+		after = object_record(core, o)->sequence;
+		holding_subtract(core, h, of_refs, of_pins);
+		*refs -= of_refs;
+		*pins -= of_pins;
+	}
 }
 
 void request_release(struct core *core, uint32_t conn, const struct wire_request *request)
 {
 	for (uint32_t i = 0; i < request->n_items; i++) {
 		const struct wire_item *item = &request->items[i];
-		const struct held held = find_held(core, conn, &item->id);
-		uint32_t refs = item->refs, pins = item->pins;
+		uint32_t refs = item->refs, pins = item->pins, h;
 
-		if (held.deleted != TABLES_NONE) {
-			const struct holding_record *record = holding_record(core, held.deleted);
-			const uint32_t of_refs = MIN(refs, record->refs);
-			const uint32_t of_pins = MIN(pins, record->pins);
-
-			holding_subtract(core, held.deleted, of_refs, of_pins);
-			refs -= of_refs;
-			pins -= of_pins;
-		}
+		release_deleted(core, conn, &item->id, &refs, &pins);
+		h = find_living(core, conn, &item->id);
 		if (refs + (uint64_t)pins &&
-			(held.living == TABLES_NONE ||
-				!holding_subtract(core, held.living, refs, pins)))
+			(h == TABLES_NONE || !holding_subtract(core, h, refs, pins)))
 			tables_count(&core->tables, COUNTER_BAD_RELEASES, 1);
 		tables_breathe(&core->tables);
 	}
@@ -101,29 +102,33 @@ void request_delete(struct core *core, uint32_t conn, const struct wire_request 
 	pending_packet_end(core, pending, request->more);
 }
 
+/* Count what is listed for one holding, as far as it goes. */
+static void note_holding(struct core *core, uint32_t h, uint32_t *refs, uint32_t *pins)
+{
+	const struct holding_record *record = holding_record(core, h);
+	struct holding *holding = &core->holdings[h];
+	const uint32_t of_refs = MIN(*refs, record->refs - holding->listed_refs);
+	const uint32_t of_pins = MIN(*pins, record->pins - holding->listed_pins);
+
+	holding->listed_refs += of_refs;
+	holding->listed_pins += of_pins;
+	*refs -= of_refs;
+	*pins -= of_pins;
+}
+
 /* Note what the client says it holds: of the living object first, as RELEASE takes from the
- * deleted one first. */
+ * deleted ones first. */
 static void note_listed(struct core *core, uint32_t conn, const struct wire_item *item)
 {
-	const struct held held = find_held(core, conn, &item->id);
-	uint64_t refs = item->refs, pins = item->pins;
-	const uint32_t holdings[] = { held.living, held.deleted };
+	uint32_t refs = item->refs, pins = item->pins, h, o;
+	uint64_t after = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(holdings); i++) {
-		const struct holding_record *record;
-		struct holding *holding;
-		uint64_t of_refs, of_pins;
-
-		if (holdings[i] == TABLES_NONE)
-			continue;
-		record = holding_record(core, holdings[i]);
-		holding = &core->holdings[holdings[i]];
-		of_refs = MIN(refs, record->refs - holding->listed_refs);
-		of_pins = MIN(pins, record->pins - holding->listed_pins);
-		holding->listed_refs += of_refs;
-		holding->listed_pins += of_pins;
-		refs -= of_refs;
-		pins -= of_pins;
+	h = find_living(core, conn, &item->id);
+	if (h != TABLES_NONE)
+		note_holding(core, h, &refs, &pins);
+	while ((o = object_find_deleted(core, &item->id, conn, after)) != TABLES_NONE) {
+		after = object_record(core, o)->sequence;
+		note_holding(core, holding_find(core, conn, o), &refs, &pins);
 	}
 }
 
