@@ -33,4 +33,32 @@ tests_unit_check_memory_LDADD = \
 	$(CHECK_LIBS) \
 	$(NULL)
 
+check_PROGRAMS += tests/unit/check-ds
+TESTS += tests/unit/check-ds
+tests_unit_check_ds_SOURCES = tests/unit/check-ds.c
+tests_unit_check_ds_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_ds_LDADD = src/ds/libds.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/check-core tests/unit/check-core-crash
+TESTS += tests/unit/check-core tests/unit/check-core-crash
+tests_unit_check_core_SOURCES = \
+	tests/unit/check-core.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_core_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_core_LDADD = \
+	src/core/libcore.la \
+	src/ds/libds.la \
+	src/util/libutil.la \
+	$(CHECK_LIBS) \
+	$(NULL)
+tests_unit_check_core_crash_SOURCES = \
+	tests/unit/check-core-crash.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_core_crash_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_core_crash_LDADD = $(tests_unit_check_core_LDADD)
+
 endif HAVE_CHECK
