@@ -338,6 +338,7 @@ static bool is_childs_socket(const struct connection *parent, int fd)
 static void fork_connection(struct broker *broker, struct connection *parent,
 	const struct wire_request *request, int fd)
 {
+	const struct wire_reply greeting = { .type = WIRE_FORK, .serial = request->serial };
 	struct connection *child;
 	uint32_t index = CORE_NO_CONN;
 
@@ -363,6 +364,9 @@ static void fork_connection(struct broker *broker, struct connection *parent,
 	child->pid = parent->pid;
 	child->resuming = parent->resuming;
 	memcpy(child->comm, parent->comm, sizeof child->comm);
+	/* Whoever has the other end gets this.  If it is ours too - a client sent both
+	 * ends, and then nobody is left who could hang up - we refuse it as a request. */
+	output_reply(broker, child, &greeting, NULL, 0, NULL);
 }
 
 /* The descriptor that was announced was lost on its way: our table is full, or a

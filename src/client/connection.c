@@ -97,8 +97,9 @@ static int accept_hello(struct ostore *conn, const struct wire_reply *reply, int
 	return 0;
 }
 
-/* One packet while greeting.  Return: 0: greeted; 1: WIRE_RESUME came; negative errno
- * with a sentence (-ECONNRESET without). */
+/* One packet while greeting.  Return: 0: greeted; 1: WIRE_RESUME came; 2: the answer to
+ * the parent's WIRE_FORK, which comes first; negative errno with a sentence (-ECONNRESET
+ * without). */
 static int read_hello(struct ostore *conn, int fd, int64_t deadline)
 {
 	struct socket_packet packet = {
@@ -123,6 +124,8 @@ static int read_hello(struct ostore *conn, int fd, int64_t deadline)
 		conn->generation = reply.generation;
 		return 1;
 	}
+	if (r == 0 && reply.type == WIRE_FORK && reply.n_fds == 0)
+		return 2;
 	if (r == 0 && reply.type == WIRE_HELLO && reply.status < 0)
 		r = fail(reply.status, "the broker at %s: %s", conn->address,
 			reply.text ? reply.text : error_cause(reply.status));
@@ -154,7 +157,9 @@ int connection_greet(struct ostore *conn, int fd, uint32_t flags)
 		return fail((int)size, "cannot say hello to the broker at %s", conn->address);
 	r = send_hello(fd, conn->send_buffer, (size_t)size);
 	if (r == 0)
-		r = read_hello(conn, fd, deadline);
+		do
+			r = read_hello(conn, fd, deadline);
+		while (r == 2);
 	/* A worker died while we were introducing ourselves.  A fresh connection is
 	 * simply made again; that of a forked child has its references to lose. */
 	return r == 1 ? -ECONNRESET : r;

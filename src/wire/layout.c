@@ -298,6 +298,7 @@ static const struct layout_message messages[] = {
 	[WIRE_FORK] = {
 		REQUEST("FORK"),
 		.n_fds = 1,
+		REPLY(plain_reply),
 	},
 	[WIRE_RECONCILE] = {
 		REQUEST("RECONCILE"),

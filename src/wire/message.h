@@ -27,7 +27,8 @@
  * one, at the end.
  *
  * Two sockets a client.  The *call* socket carries requests (serial chosen by
- * the client, rising, never 0) and their replies in any order.  The *service*
+ * the client, never 0; the reply has it too, and WIRE_CANCEL names a request by
+ * it) and their replies in any order.  The *service*
  * socket, handed over in the hello's reply, carries what the broker asks of the
  * client's service thread.
  *
@@ -78,7 +79,8 @@ enum wire_type {
 	WIRE_LOOKUP,      /* name -> item: id, and a reference */
 	WIRE_LEASE,       /* one item: id; token */
 	WIRE_LOAD,        /* one item: id; token -> a reference */
-	WIRE_FORK,        /* 1 fd: the child's end is the client's; no reply */
+	WIRE_FORK,        /* 1 fd: a connection of its own for a child.  Replied to on that connection: so
+	                     a broker that is given both ends of a pair hears itself, and ends both */
 	WIRE_RECONCILE,   /* items: id refs pins; generation; MORE on all but the last; no reply */
 	WIRE_ACK,         /* nothing but the header's acked_fds; no reply */
 	WIRE_CANCEL,      /* cursor: the serial given up; no reply to this, -ECANCELED to that */

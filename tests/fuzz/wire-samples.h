@@ -45,7 +45,7 @@ static const struct promise {
 	{ WIRE_LOOKUP, "LOOKUP", "name", NULL, false, false, "status text", OBJECT },
 	{ WIRE_LEASE, "LEASE", "token", "id", false, false, "status text", OUTCOME },
 	{ WIRE_LOAD, "LOAD", "token", "id", false, false, "status text", OBJECT },
-	{ WIRE_FORK, "FORK", "", NULL, false, true, NULL, NULL },
+	{ WIRE_FORK, "FORK", "", NULL, false, true, "status text", NULL },
 	{ WIRE_RECONCILE, "RECONCILE", "generation", "id refs pins", true, false, NULL, NULL },
 	{ WIRE_ACK, "ACK", "", NULL, false, false, NULL, NULL },
 	{ WIRE_CANCEL, "CANCEL", "cursor", NULL, false, false, NULL, NULL },
