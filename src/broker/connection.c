@@ -103,7 +103,7 @@ static void forget_and_close(struct broker *broker, int *fd, bool watched)
 	*fd = -1;
 }
 
-void connection_end(struct broker *broker, struct connection *c)
+void connection_finish(struct broker *broker, struct connection *c)
 {
 	assert(c->doomed && c->state != CONNECTION_ENDED);
 	if (c->state == CONNECTION_GREETING) {
@@ -343,7 +343,7 @@ static void fork_connection(struct broker *broker, struct connection *parent,
 	uint32_t index = CORE_NO_CONN;
 
 	if (!is_childs_socket(parent, fd)) {
-		stranger_close(broker, fd, parent->uid);
+		stranger_bury(broker, fd, parent->uid);
 		connection_fail(broker, parent,
 			"what it sent for a forked child is no connected packet socket of uid %u",
 			parent->uid);
@@ -527,7 +527,7 @@ static bool read_packet(struct broker *broker, struct connection *c)
 	else /* it hung up; or the socket is broken, which is the same to us */
 		connection_doom(broker, c);
 	for (size_t i = 0; i < packet.n_fds; i++)
-		stranger_close(broker, packet.fds[i], c->uid);
+		stranger_bury(broker, packet.fds[i], c->uid);
 	/* The request borrows from the packet until all its effects are carried out. */
 	broker_settle(broker);
 	return true;

@@ -247,7 +247,7 @@ static void execute(struct broker *broker, const struct core_effect *effect)
 		close_memfd(broker, effect);
 		return;
 	case CORE_CLOSE_STRANGER:
-		stranger_close(broker, effect->fd, uid_of(broker, effect->conn));
+		stranger_bury(broker, effect->fd, uid_of(broker, effect->conn));
 		return;
 	case CORE_DISCONNECT:
 		disconnect(broker, effect);
@@ -279,7 +279,7 @@ void broker_settle(struct broker *broker)
 		if (!c)
 			return;
 		TAILQ_REMOVE(&broker->doomed, c, departing);
-		connection_end(broker, c);
+		connection_finish(broker, c);
 	}
 }
 

@@ -212,7 +212,7 @@ static void drop_lost(struct broker *broker, struct named *named)
 	named->n = n;
 }
 
-int recover(struct broker *broker)
+int broker_recover(struct broker *broker)
 {
 	struct named named = { .n = 0 };
 	int r = list_named(broker->core, &named);

@@ -162,7 +162,7 @@ static void bury(struct broker *broker, int fd, uid_t uid, int64_t keep)
 	broker->strangers_due = MIN(broker->strangers_due, deadline_ns(broker->now, SOON_NS));
 }
 
-void stranger_close(struct broker *broker, int fd, uid_t uid)
+void stranger_bury(struct broker *broker, int fd, uid_t uid)
 {
 	if (closes_at_once(fd))
 		close_at_once(broker, fd);

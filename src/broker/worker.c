@@ -100,7 +100,7 @@ static int start(struct broker *broker)
 		broker->now, clock_now_ns(CLOCK_REALTIME));
 	if (r < 0)
 		return r;
-	r = heir ? recover(broker) : broker_open(broker);
+	r = heir ? broker_recover(broker) : broker_open(broker);
 	if (r < 0)
 		return r;
 	broker_settle(broker);

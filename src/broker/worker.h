@@ -204,7 +204,7 @@ void connection_doom(struct broker *broker, struct connection *connection);
 void connection_fail(struct broker *broker, struct connection *connection, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Tell the core, close everything.  Only between effects. */
-void connection_end(struct broker *broker, struct connection *connection);
+void connection_finish(struct broker *broker, struct connection *connection);
 void connections_free_ended(struct broker *broker);
 /* Watch for what it can do now. */
 void connection_update(struct broker *broker, struct connection *connection);
@@ -257,7 +257,7 @@ void report_complaint(struct broker *broker, const struct connection *connection
 
 /* stranger.c */
 /* Takes fd.  @uid: who sent it */
-void stranger_close(struct broker *broker, int fd, uid_t uid);
+void stranger_bury(struct broker *broker, int fd, uid_t uid);
 /* The dead worker left it in the table. */
 void stranger_inherit(struct broker *broker, int fd);
 unsigned int strangers_of(const struct broker *broker, uid_t uid);
@@ -271,6 +271,6 @@ int broker_open(struct broker *broker);
 /* recover.c */
 /* Make the descriptor table and the core's tables agree.  Calls broker_open(), at the one right moment.
  * Return: 0 or negative errno. */
-int recover(struct broker *broker);
+int broker_recover(struct broker *broker);
 
 #endif
