@@ -32,9 +32,9 @@ static int read_groups(struct peer *peer, int socket)
 		if (!peer->groups)
 			return -ENOMEM;
 	}
-	if (r == 0)
+	if (r == 0 && size > 0)
 		memcpy(peer->groups, some, size);
-	else if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, peer->groups, &size) < 0)
+	else if (r < 0 && getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, peer->groups, &size) < 0)
 		return -errno;
 	peer->core.groups = peer->groups;
 	peer->core.n_groups = size / sizeof(gid_t);

@@ -60,7 +60,8 @@ static int compare(const void *a, const void *b)
 
 void order_sort(struct core *core)
 {
-	qsort(core->order, core->n_order, sizeof *core->order, compare);
+	if (core->n_order > 0) /* qsort() of NULL is undefined, of nothing too */
+		qsort(core->order, core->n_order, sizeof *core->order, compare);
 }
 
 /* The first entry after this sequence number. */
