@@ -506,15 +506,43 @@ static enum log_level parse_log_level(const char *text)
 	return LOG_LEVEL_NOTICE;
 }
 
-static void fill_fields(const struct config *config, struct config_values *values)
+/* Does the text alone say what the number is? */
+static bool says_number(enum config_key key, const struct config_setting *setting)
 {
-	for (unsigned key = 0; key < CONFIG_N_KEYS; key++)
+	const struct rule *rule = &rules[key];
+	uint64_t number;
+
+	switch (rule->type) {
+	case TYPE_SIZE_OR_PERCENT:
+		return parse_size(&number, setting->text, 0) == 0 && number == setting->number;
+	case TYPE_COUNT:
+		return parse_count(&number, setting->text, 0, UINT64_MAX) == 0 &&
+			number == setting->number;
+	case TYPE_SIZE:
+	case TYPE_SECONDS:
+	case TYPE_PATH:
+	case TYPE_NAME:
+	case TYPE_CHOICE:
+	case TYPE_QUOTA:
+		break;
+	}
+	return true;
+}
+
+static void fill_fields(struct config *config, struct config_values *values)
+{
+	for (unsigned key = 0; key < CONFIG_N_KEYS; key++) {
+		struct config_setting *setting = &config->settings[key];
+
+		snprintf(setting->decimal, sizeof setting->decimal, "%llu",
+			(unsigned long long)setting->number);
 		values->fields[key] = (struct wire_field){
 			.key = config_infos[key].name,
-			.value = config->settings[key].text,
-			.origin = config->settings[key].origin,
-			.number = config->settings[key].number,
+			.value = says_number(key, setting) ? setting->text : setting->decimal,
+			.origin = setting->origin,
+			.number = setting->number,
 		};
+	}
 }
 
 uint64_t config_count(const struct config *config, enum config_key key)

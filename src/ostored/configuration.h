@@ -68,6 +68,7 @@ struct config_setting {
 	char *text;    /* as written */
 	char *origin;  /* "default", "/etc/ostore/ostored.conf:12", "command line" */
 	uint64_t number; /* effective: bytes, nanoseconds, a count, 0 or 1; set by config_resolve() */
+	char decimal[21]; /* number, where text does not say it */
 };
 
 struct config {
@@ -93,7 +94,9 @@ struct config_values {
 	uint32_t max_descriptors;
 	int64_t stop_timeout_ns;
 	enum log_level log_level;
-	struct wire_field fields[CONFIG_N_KEYS]; /* what WIRE_CONFIG answers; borrow from the config */
+	/* What WIRE_CONFIG answers: effective values, so bytes instead of a percentage or auto.
+	 * They borrow from the config. */
+	struct wire_field fields[CONFIG_N_KEYS];
 };
 
 #define CONFIG_SYSTEM_DIRECTORY "/run/ostore" /* of a system broker's default address */

@@ -104,6 +104,11 @@ START_TEST(defaults_are_allowed_and_resolve)
 	ck_assert_str_eq(values.core.policy, "lru");
 	ck_assert_uint_eq(values.core.n_quotas, 0);
 	ck_assert_ptr_null(values.address);
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "3221225472");
+	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "268435456");
+	ck_assert_str_eq(values.fields[CONFIG_INLINE_MAX].value, "64KiB");
+	ck_assert_str_eq(values.fields[CONFIG_MAX_DESCRIPTORS].value, "20000");
+	ck_assert_str_eq(values.fields[CONFIG_MAX_OBJECTS].value, "131072");
 	config_values_deinit(&values);
 	config_deinit(&config);
 }
@@ -232,7 +237,8 @@ START_TEST(min_free_cuts_the_capacity)
 	ck_assert_int_eq(resolve(settings, &machine, &config, &values), 0);
 	ck_assert_uint_eq(values.core.capacity, 6 * GIB);
 	ck_assert_uint_eq(values.fields[CONFIG_CAPACITY].number, 6 * GIB);
-	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "9GiB");
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "6442450944"); /* what is in force */
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].origin, "x");
 	config_values_deinit(&values);
 	config_deinit(&config);
 }
