@@ -25,3 +25,15 @@ src_ostored_libostored_la_LIBADD = \
 	$(LIBECONF_LIBS) \
 	$(SYSTEMD_LIBS) \
 	$(NULL)
+
+sbin_PROGRAMS += src/ostored/ostored
+src_ostored_ostored_SOURCES = src/ostored/main.c
+src_ostored_ostored_LDADD = \
+	src/ostored/libostored.la \
+	src/broker/libbroker.la \
+	src/memory/libmemory.la \
+	src/core/libcore.la \
+	src/ds/libds.la \
+	src/wire/libwire.la \
+	src/util/libutil.la \
+	$(NULL)
