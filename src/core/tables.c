@@ -45,9 +45,10 @@ static size_t padded(size_t size)
 
 /* ---- layout ---- */
 
+/* memory: NULL to compute sizes only. */
 static void *place(uint8_t *memory, size_t *offset, uint64_t n, size_t size)
 {
-	void *array = memory + *offset;
+	void *array = memory ? memory + *offset : NULL;
 
 	*offset = (*offset + n * size + PAGE - 1) & ~(size_t)(PAGE - 1);
 	return array;
@@ -92,7 +93,6 @@ size_t tables_size(const struct core_config *config)
 	struct tables t;
 
 	choose_numbers(&numbers, config);
-	/* No memory is touched: the addresses are only computed. */
 	return lay_out(&t, &numbers, NULL);
 }
 
