@@ -39,7 +39,7 @@ int name_room(const struct core *core, const struct account *account)
 {
 	if (!account_share(account, account->n_names, core->tables.header->max_names))
 		return -EDQUOT;
-	return record_n_free(&core->tables.free_names) ? 0 : -ENOSPC;
+	return record_n_free(&core->tables.free_names) ? 0 : -ENOBUFS;
 }
 
 /* Derive what follows from the record. */
@@ -160,7 +160,7 @@ int lease_room(const struct core *core, const struct account *account)
 {
 	if (!account_share(account, account->n_leases, core->tables.header->max_leases))
 		return -EDQUOT;
-	return record_n_free(&core->tables.free_leases) ? 0 : -ENOSPC;
+	return record_n_free(&core->tables.free_leases) ? 0 : -ENOBUFS;
 }
 
 static void lease_link(struct core *core, uint32_t l)

@@ -20,7 +20,7 @@ struct core;
 
 /* Index of the name, or TABLES_NONE. */
 uint32_t name_find(const struct core *core, uint32_t uid, const char *text);
-/* May this uid have another name?  0, -EDQUOT (its share), -ENOSPC (all are used). */
+/* May this uid have another name?  0, -EDQUOT (its share), -ENOBUFS (all are used). */
 int name_room(const struct core *core, const struct account *account);
 /* Bind a name that is new or another object's.  Only with name_room(), or when it exists. */
 void name_bind(struct core *core, uint32_t uid, const char *text, uint32_t o);

@@ -12,6 +12,7 @@
 #include "util/text.h"
 
 #define SCRATCH_CHUNK 65536
+#define QUEUE_KEPT    4096 /* effects; a longer queue is freed when it is empty */
 
 struct scratch_chunk {
 	struct scratch_chunk *older;
@@ -37,6 +38,11 @@ bool effects_begin(struct effects *effects)
 	if (effects->taken < effects->n)
 		return false;
 	effects->n = effects->taken = 0;
+	if (effects->room > QUEUE_KEPT) {
+		free(effects->queue);
+		effects->queue = NULL;
+		effects->room = 0;
+	}
 	while ((chunk = effects->scratch) && chunk->older) {
 		effects->scratch = chunk->older;
 		free(chunk);

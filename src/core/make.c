@@ -361,7 +361,10 @@ void make_grant(struct core *core, struct make *make)
 	if (store_metadata(core, make) < 0) {
 		struct pending *pending = make->pending;
 
-		make_fail_full(core, make);
+		make_fail(core, make, -ENOBUFS,
+			scratch_text(core, "object %s: the broker's area for metadata is full: delete "
+				"objects, or move metadata into the data",
+				object_id_text(core, &make->id)));
 		pending_settle(core, pending);
 		return;
 	}
@@ -382,7 +385,7 @@ void make_grant(struct core *core, struct make *make)
 	effect->data_size = make->data_size;
 }
 
-/* The memfd is ours and has its size: the make becomes an object.  Return: 0, -EDQUOT, -ENOSPC,
+/* The memfd is ours and has its size: the make becomes an object.  Return: 0, -EDQUOT, -ENOBUFS,
  * -ENOMEM: no record for its name or its reference. */
 static int become_object(struct core *core, struct make *make, int fd, uint64_t inode)
 {
@@ -423,22 +426,19 @@ void make_done(struct core *core, uint32_t ticket, int result, int fd, uint64_t 
 {
 	struct make *make = take_back(core, ticket, OPERATION_MAKE);
 	struct pending *pending = make->pending;
+	bool kept = false;
 
-	core->n_fds--;
 	if (result == 0 && pending) {
-		core->n_fds++;
 		result = become_object(core, make, fd, inode);
-		if (result == 0)
-			fd = -1;
-		else
-			core->n_fds--;
+		kept = result == 0;
 	}
-	if (fd >= 0) {
-		core->n_fds++;
+	if (!kept && fd >= 0)
 		effect_close(core, fd, make->charge);
-	}
+	else if (!kept)
+		core->n_fds--;
 	if (result < 0)
-		make_fail(core, make, result, scratch_text(core, "object %s: making its memory: %s",
+		make_fail(core, make, result, scratch_text(core, "object %s: its memory could not be "
+			"made: %s; the broker's machine or its limits are short of something",
 			object_id_text(core, &make->id), strerror(-result)));
 	else
 		make_free(core, make);

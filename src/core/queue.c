@@ -61,7 +61,7 @@ static bool fits_now(const struct core *core, const struct make *make)
 }
 
 /* Give the turn to the first uid that its quota allows.
- * Return: 1 something was granted; 0 nobody can have the turn, or whoever has it waits. */
+ * Return: was something granted?  Else nobody can have the turn, or whoever has it waits. */
 static bool grant_turn(struct core *core)
 {
 	struct list *link;
@@ -69,9 +69,12 @@ static bool grant_turn(struct core *core)
 	list_for_each(link, &core->queue.ring) {
 		struct account *account = container_of(link, struct account, ring_link);
 		struct make *make = first_of(account);
+		const enum room quota = room_quota(core, account, make_bytes(make));
 
-		if (room_quota(core, account, make_bytes(make)) == ROOM_NO)
+		if (quota == ROOM_NO)
 			continue; /* holds up nobody else */
+		if (quota == ROOM_SOON)
+			return false;
 		if (fits_now(core, make) ||
 			room_make(core, make_bytes(make), make->fd < 0) == ROOM_YES) {
 			grant(core, make);

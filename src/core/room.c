@@ -22,6 +22,10 @@ uint64_t core_charge(const struct core *core, uint64_t size)
 	return size ? (size + page - 1) & ~(page - 1) : page;
 }
 
+/* So many memfds are being closed at a time to make room: this bounds the length of an event and
+ * the effects of it.  When they are closed, more can be. */
+#define CLOSING_MAX 1024
+
 /* What is free, as if what is being freed were.  Negative: more is in use than the limits allow
  * (they were lowered, or connections took of the reserve). */
 struct space {
@@ -75,6 +79,8 @@ enum room room_make(struct core *core, uint64_t bytes, uint32_t fds)
 	if (!fits(&at_best, bytes, fds))
 		return ROOM_NO;
 	while (!fits(&space, bytes, fds)) {
+		if (core->n_freeing_fds >= CLOSING_MAX)
+			return ROOM_SOON;
 		if (!pool_shed(core))
 			object_evict(core, object_victim(core));
 		space = free_space(core, true);
@@ -93,9 +99,12 @@ enum room room_quota(struct core *core, struct account *account, uint64_t bytes)
 		return ROOM_YES;
 	if (bytes > minus(account->quota, account->bytes - account->victim_bytes))
 		return ROOM_NO;
-	while (!room_quota_fits(account, bytes))
+	while (!room_quota_fits(account, bytes)) {
+		if (core->n_freeing_fds >= CLOSING_MAX)
+			return ROOM_SOON;
 		object_evict(core, object_index(core,
 			list_first(&account->victims, struct object, own_link)));
+	}
 	return ROOM_YES;
 }
 
@@ -104,6 +113,8 @@ void room_restore(struct core *core)
 	while (core_used_bytes(core) - core->freeing_bytes > core->config.capacity ||
 		(uint64_t)core->n_fds - core->n_freeing_fds + core_fd_reserve(core) >
 			core->config.max_fds) {
+		if (core->n_freeing_fds >= CLOSING_MAX)
+			break;
 		if (pool_shed(core))
 			continue;
 		if (core->n_victims == 0)

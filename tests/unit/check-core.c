@@ -743,6 +743,31 @@ START_TEST(memory_is_free_only_when_it_is_closed)
 }
 END_TEST
 
+START_TEST(much_is_evicted_in_steps)
+{
+	uint32_t a;
+
+	w->config.capacity = 3000 * PAGE;
+	w->config.max_objects = 4000;
+	w->config.max_fds = 4000;
+	w->unchecked = true;
+	world_start(w);
+	a = connect_as(w, 1000);
+	for (unsigned int i = 1; i <= 3000; i++) {
+		put(w, a, i, 1);
+		release(w, a, i, 1, 0);
+	}
+	w->hold[CORE_CLOSE] = true;
+	ck_assert_int_eq(create(w, a, 5000, 3000 * PAGE), PENDING);
+	ck_assert_uint_eq(w->n_held, 1024);
+	w->hold[CORE_CLOSE] = false;
+	world_carry_out(w, CORE_CLOSE);
+	ck_assert_int_eq(world_last(w)->status, 0);
+	ck_assert_uint_eq(world_totals(w).resident, 0);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(what_can_never_fit_is_refused_at_once)
 {
 	uint32_t a;
@@ -1159,6 +1184,7 @@ int main(void)
 		rights_are_those_of_a_file,
 		the_longest_unreferenced_goes_first_and_only_if_it_helps,
 		memory_is_free_only_when_it_is_closed,
+		much_is_evicted_in_steps,
 		what_can_never_fit_is_refused_at_once,
 		a_quota_is_met_at_the_cost_of_the_uids_own_objects,
 		the_full_error_names_who_holds_most_and_what_to_do,
