@@ -72,6 +72,13 @@ static size_t lay_out(struct tables *t, const struct tables_header *numbers, uin
 	return offset;
 }
 
+static const uint16_t record_sizes[8] = {
+	sizeof(struct tables_header), sizeof(struct object_record),
+	sizeof(struct connection_record), sizeof(struct holding_record),
+	sizeof(struct name_record), sizeof(struct lease_record),
+	sizeof(struct gone_record), sizeof(struct pool_record),
+};
+
 static void choose_numbers(struct tables_header *numbers, const struct core_config *config)
 {
 	const uint64_t objects = MAX(config->max_objects, 1);
@@ -79,6 +86,7 @@ static void choose_numbers(struct tables_header *numbers, const struct core_conf
 
 	numbers->magic = MAGIC;
 	numbers->version = VERSION;
+	memcpy(numbers->record_sizes, record_sizes, sizeof record_sizes);
 	numbers->max_objects = objects;
 	numbers->max_connections = connections;
 	numbers->max_holdings = MIN(4 * objects + 64 * connections, UINT32_MAX - 1);
@@ -156,6 +164,7 @@ int tables_open(struct tables *t, const struct core_config *config, void *memory
 		start(t, config, memory, size);
 	} else {
 		if (header->magic != MAGIC || header->version != VERSION || header->size != size ||
+			memcmp(header->record_sizes, record_sizes, sizeof record_sizes) != 0 ||
 			lay_out(t, header, memory) > size)
 			return -EUCLEAN;
 		r = roll_back(t);

@@ -30,7 +30,7 @@
 #define TABLES_NONE     UINT32_MAX /* an index that is none */
 #define TABLES_JOURNAL  (8 << 20)  /* bytes; the largest single step is a GET of CORE_BATCH_MAX ids */
 #define TABLES_POOL_MAX 64         /* pool memfds */
-#define TABLES_DONE_MAX 16         /* requests that a connection remembers as done */
+#define TABLES_DONE_MAX 64         /* requests that a connection remembers as done */
 
 enum object_flags {
 	OBJECT_HELD = 1,    /* held without a name, until it is deleted */
@@ -142,6 +142,7 @@ enum counter {
 struct tables_header {
 	uint64_t magic;
 	uint32_t version;
+	uint16_t record_sizes[8]; /* another layout is not believed */
 	uint32_t max_objects, max_connections, max_holdings, max_names, max_leases;
 	uint64_t blob_bytes;
 	uint64_t size; /* of the whole memory */
