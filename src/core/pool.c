@@ -58,8 +58,10 @@ static uint32_t best_entry(const struct core *core, uint64_t size)
 static bool suits(const struct core *core, const struct make *make, uint32_t e)
 {
 	const uint64_t bytes = entry_at(core, e)->bytes;
+	const uint64_t needed = make_bytes(make) - make->charge + MAX(make->charge, bytes);
 
-	return room_fits(core, make_bytes(make) - make->charge + MAX(make->charge, bytes) - bytes, 0);
+	/* What is too much is charged until it is trimmed. */
+	return room_quota_fits(make->account, needed) && room_fits(core, needed - bytes, 0);
 }
 
 bool pool_helps(const struct core *core, const struct make *make)
