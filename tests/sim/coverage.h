@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sim/coverage.h - what a run has reached
+ *
+ * A simulation can lose its power without a test failing: a change in the core
+ * or in the dice, and some class of event never happens again.  So every class
+ * has a counter, every run prints them, and a run of COVERAGE_SEEDS seeds or more
+ * fails when a class was never reached.
+ */
+#ifndef SIM_COVERAGE_H
+#define SIM_COVERAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "wire/message.h"
+
+#define COVERAGE_SEEDS    200
+#define COVERAGE_STATUSES 136 /* errno numbers that fit */
+
+#define COVERAGE_CLASSES(X)                                                                 \
+	X(EVENTS, "events")                                                                 \
+	X(CONNECTS, "connects")                                                             \
+	X(CONNECTS_REFUSED, "connects refused")                                             \
+	X(CLIENT_DEATHS, "client deaths")                                                   \
+	X(CLIENT_DEATHS_WAITING, "client deaths with requests under way")                   \
+	X(FORKS, "forks")                                                                   \
+	X(IDENTIFIES, "forked children identified")                                         \
+	X(DEATHS_BETWEEN, "worker deaths between events")                                   \
+	X(DEATHS_UNSENT, "worker deaths with effects lost")                                 \
+	X(DEATHS_INSIDE, "worker deaths inside an event")                                   \
+	X(DEATHS_BEFORE, "  of them before the commit, and undone")                                     \
+	X(DEATHS_AFTER, "  of them after the commit")                    \
+	X(DEATHS_HEIR, "deaths of an heir before its clients reconciled")                   \
+	X(FDS_LOST, "descriptors lost under the tables")                                    \
+	X(LOST_ANSWERS, "answers of -ENODATA for a lost object")                            \
+	X(RETRIES, "requests sent again")                                                   \
+	X(DROPPED_BEFORE_RECONCILE, "requests before RECONCILE dropped")                    \
+	X(RECONCILE_CUTS, "reconciles that cut holdings")                                   \
+	X(RECONCILE_LIES, "reconciles that claim too much")                                 \
+	X(RECONCILE_SPLIT, "reconciles in more than one packet")                            \
+	X(PROTOCOL_VIOLATIONS, "connections ended for a protocol violation")                \
+	X(INLINE_READS, "objects answered inline")                                          \
+	X(FD_READS, "objects answered with a descriptor")                                   \
+	X(REF_READS, "objects answered as a reference")                                     \
+	X(GETS_WAITED, "gets that waited and were granted")                                 \
+	X(GETS_TIMED_OUT, "gets that timed out")                                            \
+	X(GETS_GONE, "gets of ids known to be gone")                                        \
+	X(GETS_UNREADABLE, "gets of what the uid may not read")                             \
+	X(GETS_BY_GROUP, "gets allowed by group alone")                                     \
+	X(GETS_BY_OTHERS, "gets allowed by the others' bits alone")                         \
+	X(WAITS_PARTIAL, "waits answered with some ids missing")                            \
+	X(EVICTIONS, "evictions")                                                           \
+	X(QUEUED, "creates queued")                                                         \
+	X(QUEUE_SERVED, "queued creates served")                                            \
+	X(QUEUE_EXPIRED, "queued creates that expired")                                     \
+	X(QUEUE_PASSES, "queued creates passed by smaller ones")                            \
+	X(QUEUE_SEVERAL_UIDS, "queued creates served among several uids")                   \
+	X(QUEUE_PASS_LIMIT, "queued creates passed as often as allowed")                    \
+	X(DELETES_WHILE_PINNED, "deletes while pinned")                                     \
+	X(PIN_ENDS_DELETED, "deleted objects that went with their last pin")                \
+	X(LEASES_EXPIRED, "leases that ran out")                                            \
+	X(NAMES_MOVED, "names moved to another object")                                     \
+	X(BAD_RELEASES, "releases of more than is held")                                    \
+	X(PENDING_LIMIT, "requests refused because too many wait")                          \
+	X(MAKE_FAILED, "memfds that could not be made")                                     \
+	X(MAKE_ABANDONED, "memfds made for somebody who is gone")                           \
+	X(SEAL_FAILED, "seals refused by the kernel")                                       \
+	X(ADOPT_FAILED, "offered descriptors refused by the kernel")                        \
+	X(ADOPTED, "offered memfds taken")                                                  \
+	X(POOL_FILLS, "pool memfds filled")                                                 \
+	X(POOL_FILL_FAILED, "pool fills that failed")                                       \
+	X(POOL_USED, "creates served from the pool")                                        \
+	X(POOL_GIVEN_BACK, "pool memfds given back")                                        \
+	X(RESIZES_DOWN, "capacity made smaller than what was used")                         \
+	X(CLOCK_BACK, "realtime set back")                                                  \
+	X(SLOTS_REUSED, "arena slots reused")                                               \
+	X(CANCELED, "requests canceled")                                                    \
+	X(AUDITS, "audits of everything by STAT and LIST")
+
+enum coverage_class {
+#define X(name, text) COVERAGE_##name,
+	COVERAGE_CLASSES(X)
+#undef X
+		COVERAGE_N
+};
+
+struct coverage {
+	uint64_t classes[COVERAGE_N];
+	uint64_t requests[WIRE_REQUEST_LAST + 1];
+	uint64_t statuses[WIRE_REQUEST_LAST + 1][COVERAGE_STATUSES]; /* by type and -status */
+	uint64_t seeds;
+};
+
+void coverage_add(struct coverage *sum, const struct coverage *part);
+void coverage_print(const struct coverage *coverage, FILE *file);
+/* Print each class that was never reached.  Return: how many. */
+unsigned int coverage_gaps(const struct coverage *coverage, FILE *file);
+
+#endif

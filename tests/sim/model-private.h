@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the model share with each other only. */
+#ifndef SIM_MODEL_PRIVATE_H
+#define SIM_MODEL_PRIVATE_H
+
+#include "model.h"
+
+#define COVER(model, class) ((model)->coverage->classes[COVERAGE_##class]++)
+
+/* ---- model.c ---- */
+
+int model_draft(const struct model *m, uint32_t conn, int id);
+/* The oldest deleted object of this id that is younger than after; -1. */
+int model_next_deleted(const struct model *m, int id, uint64_t after);
+int model_gone(const struct model *m, uint32_t conn, int id);
+int model_name(const struct model *m, uid_t uid, int name);
+int model_lease(const struct model *m, int token);
+bool model_evictable(const struct model *m, int object);
+void model_holders_changed(struct model *m, int object);
+int model_new_object(struct model *m);
+void model_set_name(struct model *m, uid_t uid, int name, int object);
+void model_publish(struct model *m, int object);
+void model_drop(struct model *m, int object);
+void model_lose(struct model *m, int object);
+void model_delete(struct model *m, int object);
+void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, uint32_t *pins);
+void model_give_back(struct model *m, uint32_t conn);
+void model_end_wait(struct model *m, int wait);
+uint64_t model_metadata_charge(uint32_t size);
+bool model_is_doomed_fd(const struct model *m, int fd);
+bool model_is_wants(const struct model *m, int fd);
+
+/* ---- model-request.c ---- */
+
+bool model_is_create(uint16_t type);
+int model_new_wait(struct model *m, uint32_t conn, uint64_t serial);
+void model_end_want(struct model *m, struct want *want);
+uint64_t model_quota(const struct model *m, uid_t uid);
+
+/* ---- model-effect.c ---- */
+
+/* Is what this GET or WAIT will be told decided? */
+bool model_get_over(const struct model *m, const struct wait *wait);
+
+/* ---- model-queue.c ---- */
+
+/* Is there a descriptor for an offered memfd? */
+bool model_has_fd(struct model *m);
+/* A create of this uid is about to be queued / is no longer. */
+void model_join_queue(struct model *m, uid_t uid);
+void model_leave_queue(struct model *m, uid_t uid);
+void model_check_fill(const struct model *m);
+void model_check_queue(struct model *m);
+uint64_t model_uid_bytes(const struct model *m, uid_t uid);
+/* The kernel is asked for it. */
+void model_want_starts(struct model *m, struct want *want, enum want_state state);
+void model_check_victim(const struct model *m, int object);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who gets room, and who has to make it: R2, R4, R9.
+ */
+#include <string.h>
+
+#include "model-private.h"
+
+uint64_t model_uid_bytes(const struct model *m, uid_t uid)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < OBJECTS; i++) {
+		const struct object *o = &m->objects[i];
+
+		if (o->live && o->uid == uid && !o->hollow && !o->doomed)
+			bytes += o->bytes + model_metadata_charge(o->metadata_size);
+	}
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].uid == uid && m->wants[i].state != WANT_QUEUED)
+			bytes += m->wants[i].bytes;
+	return bytes;
+}
+
+/* Descriptors that objects leave to connections. */
+static uint32_t fd_reserve(const struct model *m)
+{
+	uint32_t reserve = m->max_fds / 8;
+
+	if (reserve > 48)
+		reserve = 48;
+	return reserve < 3 ? 3 : reserve;
+}
+
+static uint32_t used_records(const struct model *m)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < OBJECTS; i++)
+		n += m->objects[i].live && (!m->objects[i].doomed ||
+			(m->objects[i].deleted && model_refs(m, i)));
+	for (int i = 0; i < WANTS; i++)
+		n += m->wants[i].used && m->wants[i].state != WANT_QUEUED;
+	return n;
+}
+
+struct space {
+	int64_t bytes, fds, records;
+};
+
+/* What is free; soon: and what will be when all that was ordered closed is closed. */
+static struct space free_space(const struct model *m, bool soon)
+{
+	struct space space = {
+		.bytes = (int64_t)m->capacity - (int64_t)model_used_bytes(m),
+		.fds = (int64_t)m->max_fds - fd_reserve(m) - model_used_fds(m),
+		.records = (int64_t)m->config.max_objects - used_records(m),
+	};
+
+	for (int fd = 0; soon && fd < (int)m->kernel->top; fd++) {
+		const struct kernel_memfd *file = kernel_file(m->kernel, fd);
+
+		if (file && (m->roles[fd] == ROLE_CLOSING || model_is_doomed_fd(m, fd))) {
+			space.bytes += model_charge(m, file->size);
+			space.fds++;
+		}
+	}
+	return space;
+}
+
+bool model_is_doomed_fd(const struct model *m, int fd)
+{
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].doomed && m->objects[i].fd == fd)
+			return true;
+	return false;
+}
+
+static bool fits(const struct space *space, const struct want *want)
+{
+	/* An offered memfd has its descriptor. */
+	return (int64_t)want->bytes <= space->bytes && (want->fd >= 0 || space->fds >= 1) &&
+		space->records >= 1;
+}
+
+bool model_has_fd(struct model *m)
+{
+	struct space now = free_space(m, false);
+
+	m->fd_wanted = true;
+	if (now.records < 1) /* what is evicted leaves its record at once */
+		for (int i = 0; i < OBJECTS; i++)
+			now.records += model_evictable(m, i);
+	return now.fds >= 1 && now.records >= 1;
+}
+
+static bool quota_allows(const struct model *m, const struct want *want)
+{
+	return model_uid_bytes(m, want->uid) + want->bytes <= model_quota(m, want->uid);
+}
+
+static void add_evictable(const struct model *m, struct space *space)
+{
+	for (int i = 0; i < OBJECTS; i++)
+		if (model_evictable(m, i)) {
+			space->bytes += m->objects[i].bytes +
+				model_metadata_charge(m->objects[i].metadata_size);
+			space->fds++;
+			space->records++;
+		}
+}
+
+static uint32_t idle_pool(const struct model *m, uint64_t *bytes)
+{
+	uint32_t n = 0;
+
+	*bytes = 0;
+	for (int fd = 0; fd < (int)m->kernel->top; fd++)
+		if (kernel_is_open(m->kernel, fd) && m->roles[fd] == ROLE_POOL) {
+			*bytes += model_charge(m, kernel_file(m->kernel, fd)->size);
+			n++;
+		}
+	return n;
+}
+
+/* ---- R4 ---- */
+
+/* Is it the oldest that may go (of this uid, if one_uid)? */
+static bool is_oldest(const struct model *m, int object, bool one_uid)
+{
+	for (int i = 0; i < OBJECTS; i++) {
+		const struct object *other = &m->objects[i];
+
+		if (i == object || !model_evictable(m, i) || other->vague)
+			continue;
+		if (one_uid && other->uid != m->objects[object].uid)
+			continue;
+		if (other->idle_since < m->objects[object].idle_since)
+			return false;
+	}
+	return true;
+}
+
+void model_check_victim(const struct model *m, int object)
+{
+	const struct object *o = &m->objects[object];
+	struct space soon = free_space(m, true), best = soon;
+	bool by_quota = false, by_space = false;
+	uint64_t pool_bytes;
+	uint32_t pool = idle_pool(m, &pool_bytes);
+
+	if (!model_evictable(m, object))
+		broken("R4: object %d is dropped, and has %llu references and %llu pins", o->id,
+			(unsigned long long)model_refs(m, object),
+			(unsigned long long)model_pins(m, object));
+	add_evictable(m, &best);
+	best.bytes += pool_bytes;
+	best.fds += pool;
+	for (int i = 0; i < WANTS; i++) {
+		const struct want *want = &m->wants[i];
+
+		if (!want->used || want->state != WANT_QUEUED)
+			continue;
+		if (!quota_allows(m, want)) {
+			by_quota |= want->uid == o->uid;
+			continue;
+		}
+		by_space |= !fits(&soon, want) && fits(&best, want);
+	}
+	by_space |= soon.bytes < 0 || soon.fds < 0 || (m->fd_wanted && soon.fds < 1) ||
+		(m->fd_wanted && soon.records < 1);
+	if (m->lossy)
+		return;
+	if (!by_quota && !by_space)
+		broken("R4: object %d is evicted though nobody needs the room, or not even that "
+		       "would make enough", o->id);
+	if (o->vague)
+		return;
+	if (!(by_space && is_oldest(m, object, false)) && !(by_quota && is_oldest(m, object, true)))
+		broken("R4: object %d is evicted before an older one", o->id);
+	if (!by_quota && pool)
+		broken("R4: object %d is evicted while the pool has memory", o->id);
+}
+
+/* The pool takes what nobody asks for. */
+void model_check_fill(const struct model *m)
+{
+	struct space now = free_space(m, false);
+	uint64_t bytes;
+
+	(void)idle_pool(m, &bytes);
+	if (now.bytes < 0 || now.fds < 0)
+		broken("R2: the pool is filled beyond what there is");
+	if (bytes + m->fills_bytes > m->config.pool_max)
+		broken("the pool is filled beyond pool_max");
+}
+
+/* ---- R9: the queue ---- */
+
+void model_join_queue(struct model *m, uid_t uid)
+{
+	for (uint32_t i = 0; i < m->n_ring; i++)
+		if (m->ring[i] == uid)
+			return;
+	m->ring[m->n_ring++] = uid;
+}
+
+static struct want *first_of(struct model *m, uid_t uid)
+{
+	struct want *first = NULL;
+
+	for (int i = 0; i < WANTS; i++) {
+		struct want *want = &m->wants[i];
+
+		if (want->used && want->state == WANT_QUEUED && want->uid == uid &&
+			(!first || want->arrival < first->arrival))
+			first = want;
+	}
+	return first;
+}
+
+void model_leave_queue(struct model *m, uid_t uid)
+{
+	if (first_of(m, uid))
+		return;
+	for (uint32_t i = 0; i < m->n_ring; i++)
+		if (m->ring[i] == uid) {
+			memmove(&m->ring[i], &m->ring[i + 1],
+				(--m->n_ring - i) * sizeof m->ring[0]);
+			return;
+		}
+}
+
+static void pass(struct model *m, struct want *ahead, const struct want *want,
+	const struct space *now)
+{
+	/* One that its quota holds up holds up nobody else. */
+	if (quota_allows(m, ahead)) {
+		if (fits(now, ahead))
+			broken("R9: a create of uid %u (%llu bytes) is begun before one of uid %u "
+			       "(%llu bytes), whose turn it is and for which there is room", want->uid,
+				(unsigned long long)want->bytes, ahead->uid,
+				(unsigned long long)ahead->bytes);
+		if (ahead->passes >= CORE_PASS_MAX)
+			broken("R9: a create of uid %u is passed more than %d times", ahead->uid,
+				CORE_PASS_MAX);
+	}
+	if (++ahead->passes == CORE_PASS_MAX)
+		COVER(m, QUEUE_PASS_LIMIT);
+	COVER(m, QUEUE_PASSES);
+}
+
+/* Everybody ahead of it: earlier ones of its uid, and the first of each uid before it. */
+static void check_turn(struct model *m, const struct want *want)
+{
+	struct space now = free_space(m, false);
+	uint32_t place = 0;
+
+	for (; place < m->n_ring && m->ring[place] != want->uid; place++) {
+		struct want *ahead = first_of(m, m->ring[place]);
+
+		if (ahead)
+			pass(m, ahead, want, &now);
+	}
+	for (int i = 0; i < WANTS; i++) {
+		struct want *ahead = &m->wants[i];
+
+		if (ahead->used && ahead->state == WANT_QUEUED && ahead->uid == want->uid &&
+			ahead->arrival < want->arrival)
+			pass(m, ahead, want, &now);
+	}
+	if (want->queued) {
+		COVER(m, QUEUE_SERVED);
+		if (m->n_ring > 1)
+			COVER(m, QUEUE_SEVERAL_UIDS);
+	}
+}
+
+static void end_turn(struct model *m, uid_t uid)
+{
+	uint32_t place = 0;
+
+	while (place < m->n_ring && m->ring[place] != uid)
+		place++;
+	if (place == m->n_ring)
+		return;
+	memmove(&m->ring[place], &m->ring[place + 1], (--m->n_ring - place) * sizeof m->ring[0]);
+	if (first_of(m, uid))
+		m->ring[m->n_ring++] = uid;
+}
+
+void model_want_starts(struct model *m, struct want *want, enum want_state state)
+{
+	struct space now;
+
+	check_turn(m, want);
+	if (state == WANT_MAKING && want->fd >= 0) {
+		uint64_t brought = model_charge(m, kernel_file(m->kernel, want->fd)->size) +
+			model_metadata_charge(want->metadata_size);
+
+		if (want->bytes < brought)
+			want->bytes = brought;
+	}
+	want->state = state;
+	end_turn(m, want->uid);
+	now = free_space(m, false);
+	if (now.bytes < 0)
+		broken("R2: a create of %llu bytes is begun, %lld too many",
+			(unsigned long long)want->size, (long long)-now.bytes);
+	if (now.fds < 0 && want->fd < 0)
+		broken("R2: a create is begun without a descriptor for it");
+	if (now.records < 0)
+		broken("R2: a create is begun without a record for it");
+	if (model_uid_bytes(m, want->uid) > model_quota(m, want->uid))
+		broken("R9: uid %u gets more than its quota", want->uid);
+}
+
+/* Bytes of this uid that may be evicted. */
+static uint64_t own_evictable(const struct model *m, uid_t uid)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < OBJECTS; i++)
+		if (model_evictable(m, i) && m->objects[i].uid == uid)
+			bytes += m->objects[i].bytes +
+				model_metadata_charge(m->objects[i].metadata_size);
+	return bytes;
+}
+
+/* Whoever has the turn, and could be served if something were evicted, has it evicted. */
+static void check_room_is_made(struct model *m)
+{
+	struct space soon = free_space(m, true), best = soon;
+	uint64_t pool_bytes;
+	uint32_t pool = idle_pool(m, &pool_bytes);
+
+	add_evictable(m, &best);
+	best.bytes += pool_bytes;
+	best.fds += pool;
+	for (uint32_t i = 0; i < m->n_ring; i++) {
+		const struct want *want = first_of(m, m->ring[i]);
+
+		if (!quota_allows(m, want)) {
+			if (model_uid_bytes(m, want->uid) - own_evictable(m, want->uid) +
+					want->bytes <= model_quota(m, want->uid))
+				broken("R9: uid %u waits for its quota, and nothing of its own is "
+				       "evicted", want->uid);
+			continue;
+		}
+		if (fits(&best, want) && !fits(&soon, want))
+			broken("R9: a create of uid %u waits, and nothing is evicted for it",
+				want->uid);
+		return;
+	}
+}
+
+void model_check_queue(struct model *m)
+{
+	struct space now = free_space(m, false);
+	bool blocked = false;
+
+	if (m->lossy) /* the core may count holders that the model does not know */
+		return;
+	for (int i = 0; i < WANTS; i++)
+		blocked |= m->wants[i].used && m->wants[i].state == WANT_QUEUED &&
+			m->wants[i].passes >= CORE_PASS_MAX;
+	for (int i = 0; i < WANTS; i++) {
+		const struct want *want = &m->wants[i];
+
+		if (!want->used || want->state != WANT_QUEUED || blocked)
+			continue;
+		if (fits(&now, want) && quota_allows(m, want))
+			broken("R9: a create of %llu bytes waits though there is room (%lld bytes, %lld "
+			       "descriptors, %lld records)", (unsigned long long)want->size,
+				(long long)now.bytes, (long long)now.fds, (long long)now.records);
+	}
+	check_room_is_made(m);
+}

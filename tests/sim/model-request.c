@@ -1,0 +1,762 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is said: requests, connections, and the kernel's answers.
+ *
+ * A request whose outcome the rules fix is carried out here and its answer noted
+ * (EXPECT_NOW); one that may wait is noted with what it waits for (EXPECT_LATER).
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "model-private.h"
+#include "util/clock.h"
+
+bool model_is_create(uint16_t type)
+{
+	return type == WIRE_CREATE || type == WIRE_PUT || type == WIRE_PUT_FD;
+}
+
+/* ---- connections ---- */
+
+static uint32_t conns_of(const struct model *m, uid_t uid, uint32_t *all)
+{
+	uint32_t n = 0;
+
+	*all = 0;
+	for (int i = 0; i < CONNS; i++)
+		if (m->conns[i].live) {
+			++*all;
+			n += m->conns[i].uid == uid;
+		}
+	return n;
+}
+
+/* What a new connection of this uid has to be told; 0: welcome. */
+static int conn_refusal(const struct model *m, uid_t uid)
+{
+	uint32_t all, mine = conns_of(m, uid, &all);
+
+	if (mine >= m->config.max_connections_per_uid)
+		return -EDQUOT;
+	if (all >= m->config.max_connections || model_used_fds(m) + 3 > m->max_fds)
+		return -EMFILE;
+	return 0;
+}
+
+static void new_conn(struct model *m, uint32_t conn, uint64_t life)
+{
+	struct conn *c = &m->conns[conn];
+
+	if (conn >= CONNS || c->live)
+		broken("connection index %u is beyond max_connections, or taken", conn);
+	memset(c, 0, sizeof *c);
+	c->live = true;
+	c->life = life;
+}
+
+void model_connected(struct model *m, const struct core_peer *peer, int result, uint32_t conn)
+{
+	int refusal = conn_refusal(m, peer->uid);
+	struct conn *c;
+	int w;
+
+	if (result != refusal)
+		broken("core_connect() of uid %u gives %s, not %s", peer->uid,
+			result ? strerrorname_np(-result) : "0",
+			refusal ? strerrorname_np(-refusal) : "0");
+	if (result < 0) {
+		COVER(m, CONNECTS_REFUSED);
+		return;
+	}
+	COVER(m, CONNECTS);
+	new_conn(m, conn, ++m->lives);
+	c = &m->conns[conn];
+	c->pid = peer->pid;
+	c->uid = peer->uid;
+	c->gid = peer->gid;
+	memcpy(c->groups, peer->groups, peer->n_groups * sizeof c->groups[0]);
+	c->n_groups = peer->n_groups;
+	c->fds[0] = peer->call_fd;
+	c->fds[1] = peer->service_fd;
+	c->fds[2] = peer->pid_fd;
+	w = model_new_wait(m, conn, 1);
+	m->waits[w].request.type = WIRE_HELLO;
+	m->waits[w].expect = EXPECT_NOW;
+}
+
+void model_disconnect(struct model *m, uint32_t conn)
+{
+	COVER(m, CLIENT_DEATHS);
+	model_give_back(m, conn);
+}
+
+void model_forked(struct model *m, uint32_t parent, uint32_t child, int fd)
+{
+	const struct conn *p = &m->conns[parent];
+	struct conn *c;
+
+	if (child == CORE_NO_CONN) {
+		if (!p->resuming && conn_refusal(m, p->uid) == 0)
+			broken("a fork of connection %u is refused for no reason", parent);
+		m->roles[fd] = ROLE_BROKEN;
+		return;
+	}
+	if (p->resuming || conn_refusal(m, p->uid) != 0)
+		broken("a fork of connection %u is let in beyond the limits", parent);
+	COVER(m, FORKS);
+	new_conn(m, child, ++m->lives);
+	c = &m->conns[child];
+	c->child = true;
+	c->pid = p->pid;
+	c->uid = p->uid;
+	c->gid = p->gid;
+	memcpy(c->groups, p->groups, sizeof c->groups);
+	c->n_groups = p->n_groups;
+	c->fds[0] = fd;
+	c->fds[1] = c->fds[2] = -1;
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].state == OBJECT_RESIDENT) {
+			c->refs[i] = p->refs[i];
+			c->pins[i] = p->pins[i];
+		}
+}
+
+void model_identify(struct model *m, uint32_t conn, pid_t pid, int pid_fd, int service_fd)
+{
+	struct conn *c = &m->conns[conn];
+
+	COVER(m, IDENTIFIES);
+	c->child = false;
+	c->pid = pid;
+	c->fds[1] = service_fd;
+	c->fds[2] = pid_fd;
+}
+
+/* ---- requests without an answer ---- */
+
+/* RELEASE of an id takes from deleted objects of that id first (R5), from the oldest on. */
+static void request_release(struct model *m, uint32_t conn, const struct request *request)
+{
+	for (uint32_t i = 0; i < request->n_items; i++) {
+		const struct request_item *item = &request->items[i];
+		uint32_t refs = item->refs, pins = item->pins;
+
+		uint64_t after = 0;
+		int k;
+
+		while ((k = model_next_deleted(m, item->id, after)) >= 0) {
+			after = m->objects[k].order;
+			model_release(m, conn, k, &refs, &pins);
+		}
+		k = model_find(m, item->id);
+		if (k >= 0)
+			model_release(m, conn, k, &refs, &pins);
+		if (refs || pins) {
+			m->bad_releases++;
+			COVER(m, BAD_RELEASES);
+		}
+	}
+}
+
+static void request_cancel(struct model *m, uint32_t conn, const struct request *request)
+{
+	for (uint32_t i = 0; i < m->n_waits; i++) {
+		struct wait *wait = &m->waits[i];
+
+		if (!wait->used || wait->asleep || wait->conn != conn ||
+			wait->request.serial != request->cursor)
+			continue;
+		if (!model_is_create(wait->request.type)) {
+			wait->canceled = wait->request.type != WIRE_SEAL;
+			continue;
+		}
+		for (int k = 0; k < WANTS; k++)
+			if (m->wants[k].used && m->wants[k].wait == (int)i &&
+				m->wants[k].state == WANT_QUEUED) {
+				wait->status[m->wants[k].item] = -ECANCELED;
+				model_end_want(m, &m->wants[k]);
+			}
+	}
+}
+
+/* ---- requests that are carried out at once ---- */
+
+/* Was this carried out by a worker that died before it could say so?  (R11) */
+static bool is_done(const struct wait *wait, uint32_t item)
+{
+	return wait->request.retry && wait->done & UINT64_C(1) << item;
+}
+
+static int request_abort(struct model *m, struct wait *wait, uint32_t item, int id)
+{
+	int i = model_draft(m, wait->conn, id);
+
+	if (is_done(wait, item))
+		return 0;
+	if (i < 0)
+		return -ENOENT;
+	m->objects[i].doomed = true;
+	return 0;
+}
+
+static int request_delete(struct model *m, struct wait *wait, uint32_t item, int id)
+{
+	int i = model_draft(m, wait->conn, id);
+
+	if (is_done(wait, item))
+		return 0;
+	if (i < 0)
+		i = model_visible(m, wait->conn, id);
+	if (i < 0)
+		return -ENOENT;
+	if (!model_may_write(m, wait->conn, &m->objects[i]))
+		return -EACCES;
+	model_delete(m, i);
+	return 0;
+}
+
+/* -ENOENT, or -ENODATA of one that is known to be lost. */
+static int not_there(const struct model *m, uint32_t conn, int id)
+{
+	int gone = model_gone(m, conn, id);
+
+	if (model_draft(m, conn, id) >= 0)
+		return -EINVAL; /* not sealed yet */
+	return gone ? gone : -ENOENT;
+}
+
+static int request_hold(struct model *m, struct wait *wait, int id)
+{
+	int i = model_visible(m, wait->conn, id);
+
+	if (is_done(wait, 0))
+		return 0;
+	if (i < 0)
+		return not_there(m, wait->conn, id);
+	model_set_name(m, m->conns[wait->conn].uid, wait->request.name, i);
+	return 0;
+}
+
+static int request_unhold(struct model *m, struct wait *wait)
+{
+	int n = model_name(m, m->conns[wait->conn].uid, wait->request.name);
+
+	if (is_done(wait, 0))
+		return 0;
+	if (n < 0)
+		return -ENOENT;
+	m->names[n].used = false;
+	model_holders_changed(m, m->names[n].object);
+	return 0;
+}
+
+static void add_reference(struct model *m, struct wait *wait, int object)
+{
+	m->conns[wait->conn].refs[object]++;
+	model_holders_changed(m, object);
+	wait->object[0] = object;
+	wait->granted = true;
+}
+
+static int request_lookup(struct model *m, struct wait *wait)
+{
+	int n = model_name(m, m->conns[wait->conn].uid, wait->request.name);
+
+	if (n < 0)
+		return -ENOENT;
+	add_reference(m, wait, m->names[n].object);
+	return 0;
+}
+
+static int request_lease(struct model *m, struct wait *wait, int id)
+{
+	int i = model_visible(m, wait->conn, id);
+	int l = model_lease(m, wait->request.token);
+
+	if (i < 0)
+		return not_there(m, wait->conn, id);
+	if (l >= 0)
+		return wait->request.retry && m->leases[l].object == i ? 0 : -EEXIST;
+	for (l = 0; m->leases[l].used; l++)
+		assert(l < LEASES - 1);
+	m->leases[l] = (struct lease){
+		.used = true,
+		.token = wait->request.token,
+		.object = i,
+		.uid = m->conns[wait->conn].uid,
+		.expires = deadline_ns(m->now, m->config.transit_lease_ns),
+	};
+	model_holders_changed(m, i);
+	return 0;
+}
+
+static int request_load(struct model *m, struct wait *wait, int id)
+{
+	int l = model_lease(m, wait->request.token);
+	int i = model_visible(m, wait->conn, id);
+
+	if (i < 0)
+		return not_there(m, wait->conn, id);
+	if (l >= 0 && m->leases[l].object == i)
+		m->leases[l].expires = deadline_ns(m->now, m->config.transit_lease_ns);
+	add_reference(m, wait, i);
+	return 0;
+}
+
+static int request_stat(struct model *m, struct wait *wait, int id)
+{
+	int i = model_draft(m, wait->conn, id);
+
+	if (i < 0)
+		i = model_visible(m, wait->conn, id);
+	for (int k = 0; i < 0 && k < OBJECTS; k++) /* deleted, but still held */
+		if (m->objects[k].live && m->objects[k].deleted && m->objects[k].id == id &&
+			(m->conns[wait->conn].refs[k] || m->conns[wait->conn].pins[k]))
+			i = k;
+	wait->object[0] = i;
+	return i < 0 ? not_there(m, wait->conn, id) : 0;
+}
+
+/* Sealing may take the kernel a while; what cannot be sealed is told at once. */
+static int request_seal(struct model *m, struct wait *wait, uint32_t item, int id)
+{
+	int i = model_draft(m, wait->conn, id);
+
+	if (i < 0) {
+		i = model_find(m, id);
+		if (i >= 0 && m->objects[i].state == OBJECT_RESIDENT &&
+			model_may_read(m, wait->conn, &m->objects[i]))
+			return wait->request.retry && m->objects[i].sealed_life ==
+				m->conns[wait->conn].life && m->objects[i].sealed_serial ==
+				wait->request.serial ? 0 : -EINVAL;
+		return -ENOENT;
+	}
+	if (m->objects[i].sealing)
+		return -EINVAL;
+	m->objects[i].sealing = true;
+	m->objects[i].sealer = wait - m->waits;
+	m->objects[i].sealer_item = item;
+	wait->object[item] = i;
+	return 0;
+}
+
+/* ---- creates ---- */
+
+static bool id_is_wanted(const struct model *m, int id)
+{
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].wait >= 0 && m->wants[i].id == id)
+			return true;
+	return false;
+}
+
+uint64_t model_quota(const struct model *m, uid_t uid)
+{
+	uint64_t others = UINT64_MAX;
+
+	for (size_t i = 0; i < m->config.n_quotas; i++) {
+		if (m->config.quotas[i].uid == uid)
+			return m->config.quotas[i].bytes;
+		if (m->config.quotas[i].uid == (uid_t)-1)
+			others = m->config.quotas[i].bytes;
+	}
+	return others;
+}
+
+static void request_create(struct model *m, struct wait *wait, uint32_t item)
+{
+	const struct request_item *from = &wait->request.items[item];
+	const struct conn *c = &m->conns[wait->conn];
+	uint64_t size = wait->request.type == WIRE_PUT ? from->data_size : from->size;
+	uint64_t charge = model_charge(m, size);
+	uint64_t metadata = model_metadata_charge(from->metadata_size);
+	uint64_t bytes = charge > UINT64_MAX - metadata ? UINT64_MAX : charge + metadata;
+	int there = model_find(m, from->id);
+
+	wait->object[item] = -1;
+	wait->status[item] = 0;
+	if (wait->request.retry && there >= 0 && m->objects[there].life == c->life &&
+		m->objects[there].serial == wait->request.serial) {
+		/* R11: it was made, and nobody was told. */
+		wait->object[item] = there;
+		m->conns[wait->conn].refs[there]++;
+		model_holders_changed(m, there);
+		if (wait->request.fd >= 0)
+			m->roles[wait->request.fd] = ROLE_BROKEN;
+		return;
+	}
+	if (wait->request.retry && wait->request.type != WIRE_CREATE && there < 0 && from->id >= 0 &&
+		from->id < IDS && m->gone[from->id].reason == -ENOENT &&
+		m->gone[from->id].life == c->life &&
+		m->gone[from->id].serial == wait->request.serial) {
+		/* It was made, and somebody has deleted it. */
+		if (wait->request.fd >= 0)
+			m->roles[wait->request.fd] = ROLE_BROKEN;
+		return;
+	}
+	if (from->id == ID_ZERO)
+		wait->status[item] = -EINVAL;
+	else if (there >= 0 || id_is_wanted(m, from->id))
+		wait->status[item] = -EEXIST;
+	else if (bytes > m->capacity)
+		wait->status[item] = -EFBIG;
+	else if (bytes > model_quota(m, c->uid))
+		wait->status[item] = -EDQUOT;
+	else if (wait->request.fd >= 0 && !model_has_fd(m))
+		wait->status[item] = -ENOBUFS;
+	if (wait->status[item] < 0 && wait->request.fd >= 0)
+		m->roles[wait->request.fd] = ROLE_BROKEN;
+	if (wait->status[item] == 0) {
+		int w = 0;
+
+		model_join_queue(m, c->uid);
+		while (m->wants[w].used)
+			if (++w == WANTS)
+				broken("the simulation has too few wants");
+		m->wants[w] = (struct want){
+			.used = true,
+			.state = WANT_QUEUED,
+			.wait = wait - m->waits,
+			.item = item,
+			.id = from->id,
+			.uid = c->uid,
+			.bytes = bytes,
+			.metadata_size = from->metadata_size,
+			.size = size,
+			.tag = from->tag,
+			.fd = wait->request.fd,
+			.arrival = ++m->arrivals,
+		};
+	}
+}
+
+/* ---- all of them ---- */
+
+int model_new_wait(struct model *m, uint32_t conn, uint64_t serial)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->n_waits; i++)
+		if (m->waits[i].used && m->waits[i].conn == conn &&
+			m->waits[i].request.serial == serial)
+			break;
+	if (i == m->n_waits)
+		for (i = 0; i < m->n_waits && m->waits[i].used; i++)
+			;
+	if (i == WAITS)
+		broken("the simulation has too few waits");
+	if (i == m->n_waits)
+		m->n_waits++;
+	if (!m->waits[i].used) {
+		memset(&m->waits[i], 0, sizeof m->waits[i]);
+		m->waits[i].request.serial = serial;
+	}
+	m->waits[i].used = true;
+	m->waits[i].asleep = false;
+	m->waits[i].conn = conn;
+	m->waits[i].arrival = ++m->arrivals;
+	m->waits[i].deadline = INT64_MAX;
+	m->waits[i].waited = false;
+	for (int k = 0; k < ITEMS; k++) {
+		m->waits[i].object[k] = -1;
+		m->waits[i].status[k] = 0;
+	}
+	return i;
+}
+
+static uint32_t waiting_of(const struct model *m, uint32_t conn)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->n_waits; i++)
+		n += m->waits[i].used && !m->waits[i].asleep && m->waits[i].conn == conn;
+	return n;
+}
+
+static bool has_answer(uint16_t type)
+{
+	return type != WIRE_RELEASE && type != WIRE_FORK && type != WIRE_RECONCILE &&
+		type != WIRE_ACK && type != WIRE_CANCEL;
+}
+
+void model_unheard(struct model *m, uint32_t conn, const struct request *request)
+{
+	int w;
+
+	if (!has_answer(request->type))
+		return;
+	w = model_new_wait(m, conn, request->serial);
+	m->waits[w].request = *request;
+	m->waits[w].request.fd = -1;
+	m->waits[w].asleep = true;
+}
+
+/* A GET or WAIT that need not wait is never refused for those that do. */
+static bool is_answered_at_once(const struct model *m, const struct wait *wait)
+{
+	switch (wait->request.type) {
+	case WIRE_GET:
+	case WIRE_WAIT:
+		return wait->request.timeout_ns == 0 || model_get_over(m, wait);
+	}
+	return false;
+}
+
+static void request_unanswered(struct model *m, uint32_t conn, const struct request *request)
+{
+	switch (request->type) {
+	case WIRE_RELEASE:
+		request_release(m, conn, request);
+		break;
+	case WIRE_RECONCILE:
+		model_reconciled(m, conn, request);
+		break;
+	case WIRE_CANCEL:
+		request_cancel(m, conn, request);
+		break;
+	default: /* ACK means nothing to the core; a FORK is told of in model_forked() */
+		break;
+	}
+}
+
+void model_request(struct model *m, uint32_t conn, const struct request *request)
+{
+	struct wait *wait;
+	int w;
+
+	if (request->fd >= 0)
+		m->roles[request->fd] = ROLE_NONE;
+	if (m->conns[conn].resuming && request->type != WIRE_RECONCILE) {
+		COVER(m, DROPPED_BEFORE_RECONCILE);
+		model_unheard(m, conn, request);
+		if (request->fd >= 0)
+			m->roles[request->fd] = ROLE_BROKEN;
+		return;
+	}
+	if (!has_answer(request->type)) {
+		request_unanswered(m, conn, request);
+		return;
+	}
+	if (request->retry)
+		COVER(m, RETRIES);
+	w = model_new_wait(m, conn, request->serial);
+	wait = &m->waits[w];
+	wait->request = *request;
+	wait->expect = EXPECT_NOW;
+	switch (request->type) {
+	case WIRE_GET:
+	case WIRE_WAIT:
+	case WIRE_CREATE:
+	case WIRE_PUT:
+	case WIRE_PUT_FD:
+	case WIRE_SEAL:
+	case WIRE_ABORT:
+	case WIRE_DELETE:
+		if (waiting_of(m, conn) > CORE_PENDING_MAX && !is_answered_at_once(m, wait)) {
+			wait->refused = true;
+			if (request->fd >= 0)
+				m->roles[request->fd] = ROLE_BROKEN;
+			return;
+		}
+		if (request->type != WIRE_ABORT && request->type != WIRE_DELETE)
+			wait->expect = EXPECT_LATER;
+		break;
+	}
+	if (request->type == WIRE_GET || request->type == WIRE_WAIT)
+		wait->deadline = deadline_ns(m->now, request->timeout_ns);
+	if (model_is_create(request->type))
+		wait->deadline = deadline_ns(m->now,
+			request->timeout_ns ? request->timeout_ns : m->config.queue_deadline_ns);
+	if (request->type == WIRE_UNHOLD)
+		wait->status[0] = request_unhold(m, wait);
+	else if (request->type == WIRE_LOOKUP)
+		wait->status[0] = request_lookup(m, wait);
+	for (uint32_t i = 0; i < request->n_items; i++) {
+		int id = request->items[i].id;
+
+		switch (request->type) {
+		case WIRE_SEAL:
+			wait->status[i] = request_seal(m, wait, i, id);
+			break;
+		case WIRE_ABORT:
+			wait->status[i] = request_abort(m, wait, i, id);
+			break;
+		case WIRE_DELETE:
+			wait->status[i] = request_delete(m, wait, i, id);
+			break;
+		case WIRE_HOLD:
+			wait->status[i] = request_hold(m, wait, id);
+			break;
+		case WIRE_LEASE:
+			wait->status[i] = request_lease(m, wait, id);
+			break;
+		case WIRE_LOAD:
+			wait->status[i] = request_load(m, wait, id);
+			break;
+		case WIRE_STAT:
+			wait->status[i] = request_stat(m, wait, id);
+			break;
+		case WIRE_CREATE:
+		case WIRE_PUT:
+		case WIRE_PUT_FD:
+			request_create(m, wait, i);
+			break;
+		}
+	}
+}
+
+/* ---- the kernel's answers ---- */
+
+static struct want *want_of(struct model *m, uint32_t ticket)
+{
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state != WANT_QUEUED &&
+			m->wants[i].ticket == ticket)
+			return &m->wants[i];
+	broken("nobody wanted ticket %u", ticket);
+}
+
+/* The memfd of a want is there: it is an object, unless the client has lost interest. */
+static void want_done(struct model *m, struct want *want, int fd)
+{
+	const struct kernel_memfd *file = kernel_file(m->kernel, fd);
+	struct wait *wait = want->wait >= 0 ? &m->waits[want->wait] : NULL;
+	const struct request_item *item;
+	struct object *o;
+	int i;
+
+	want->used = false;
+	if (!wait) {
+		COVER(m, MAKE_ABANDONED);
+		m->roles[fd] = ROLE_ORPHAN;
+		return;
+	}
+	item = &wait->request.items[want->item];
+	i = model_new_object(m);
+	o = &m->objects[i];
+	o->state = OBJECT_DRAFT;
+	o->id = want->id;
+	o->uid = want->uid;
+	o->gid = m->conns[wait->conn].gid;
+	o->mode = item->mode ? item->mode & 0777 : 0600;
+	o->size = want->size;
+	o->bytes = model_charge(m, want->size);
+	o->tag = wait->request.type == WIRE_PUT ? file->tag : item->tag;
+	o->metadata_size = item->metadata_size;
+	o->metadata_tag = ~item->tag;
+	o->fd = fd;
+	o->inode = kernel_inode(m->kernel, fd);
+	o->creator = wait->conn;
+	o->life = m->conns[wait->conn].life;
+	o->serial = wait->request.serial;
+	o->name = item->name;
+	o->hold = item->flags & WIRE_ITEM_HOLD;
+	if (o->id >= 0 && o->id < IDS)
+		m->gone[o->id].reason = 0;
+	m->roles[fd] = ROLE_OBJECT;
+	m->conns[wait->conn].refs[i] = 1;
+	wait->object[want->item] = i;
+	if (wait->request.type != WIRE_CREATE) {
+		o->sealed_life = o->life;
+		o->sealed_serial = o->serial;
+		model_publish(m, i);
+	}
+}
+
+/* It is no more: an offered memfd has to be closed. */
+void model_end_want(struct model *m, struct want *want)
+{
+	if (kernel_is_open(m->kernel, want->fd))
+		m->roles[want->fd] = ROLE_BROKEN;
+	want->used = false;
+	model_leave_queue(m, want->uid);
+}
+
+static void want_failed(struct model *m, struct want *want, int result)
+{
+	if (want->wait >= 0)
+		m->waits[want->wait].status[want->item] = result;
+	want->used = false;
+}
+
+void model_made(struct model *m, uint32_t ticket, int result, int fd)
+{
+	struct want *want = want_of(m, ticket);
+
+	if (result == 0) {
+		want_done(m, want, fd);
+		return;
+	}
+	COVER(m, MAKE_FAILED);
+	want_failed(m, want, result);
+	if (fd >= 0)
+		m->roles[fd] = ROLE_ORPHAN;
+}
+
+void model_adopted(struct model *m, uint32_t ticket, int result)
+{
+	struct want *want = want_of(m, ticket);
+	int fd = want->fd;
+
+	if (result == 0 && kernel_file(m->kernel, fd)->size != want->size)
+		result = -EINVAL;
+	if (result == 0) {
+		if (want->wait >= 0)
+			COVER(m, ADOPTED);
+		want_done(m, want, fd);
+		if (m->roles[fd] == ROLE_ORPHAN)
+			m->roles[fd] = ROLE_BROKEN;
+		return;
+	}
+	COVER(m, ADOPT_FAILED);
+	want_failed(m, want, result);
+	m->roles[fd] = ROLE_BROKEN;
+}
+
+void model_sealed(struct model *m, uint32_t ticket, int result)
+{
+	for (int i = 0; i < OBJECTS; i++) {
+		struct object *o = &m->objects[i];
+		struct wait *wait;
+
+		if (!o->live || !o->sealing || o->seal_ticket != ticket)
+			continue;
+		o->sealing = false;
+		o->seal_ticket = 0;
+		wait = o->sealer >= 0 ? &m->waits[o->sealer] : NULL;
+		if (o->doomed) {
+			if (wait)
+				wait->status[o->sealer_item] = -ENOENT;
+			return;
+		}
+		if (result < 0) {
+			COVER(m, SEAL_FAILED);
+			if (wait)
+				wait->status[o->sealer_item] = result;
+			return;
+		}
+		o->sealed_life = m->conns[o->creator].life;
+		o->sealed_serial = wait ? wait->request.serial : 0;
+		model_publish(m, i);
+		return;
+	}
+	broken("no object was sealed with ticket %u", ticket);
+}
+
+void model_closed(struct model *m, int fd)
+{
+	m->roles[fd] = ROLE_NONE;
+}
+
+void model_pool_filled(struct model *m, uint64_t size, int result, int fd)
+{
+	m->fills--;
+	m->fills_bytes -= size;
+	if (result < 0) {
+		COVER(m, POOL_FILL_FAILED);
+		return;
+	}
+	COVER(m, POOL_FILLS);
+	m->roles[fd] = ROLE_POOL;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "request.h"
+#include "rng.h"
+
+struct id128 request_id(int id)
+{
+	struct id128 text = { { 0 } };
+
+	if (id != ID_ZERO) {
+		uint64_t state = id, hash = rng_splitmix(&state);
+
+		memcpy(text.bytes, &id, sizeof id);
+		text.bytes[4] = 0x5a;
+		memcpy(text.bytes + 8, &hash, sizeof hash);
+	}
+	return text;
+}
+
+int request_id_number(const struct id128 *id)
+{
+	int number;
+	struct id128 again;
+
+	memcpy(&number, id->bytes, sizeof number);
+	again = request_id(number);
+	if (id128_equal(&again, id))
+		return number;
+	again = request_id(ID_ZERO);
+	return id128_equal(&again, id) ? ID_ZERO : ID_ALIEN;
+}
+
+struct id128 request_token(int token)
+{
+	struct id128 text = { { 0 } };
+
+	if (token >= 0) {
+		memset(text.bytes, 0x77, sizeof text.bytes);
+		memcpy(text.bytes, &token, sizeof token);
+	}
+	return text;
+}
+
+int request_token_number(const struct id128 *token)
+{
+	int number;
+
+	memcpy(&number, token->bytes, sizeof number);
+	return number;
+}
+
+const char *request_name(int name, char *buffer)
+{
+	if (name == NAME_NONE)
+		return NULL;
+	if (name == 0) {
+		memset(buffer, 'n', WIRE_NAME_MAX);
+		buffer[WIRE_NAME_MAX] = 0;
+	} else
+		sprintf(buffer, "name-%d", name);
+	return buffer;
+}
+
+int request_name_number(const char *name)
+{
+	char buffer[WIRE_NAME_MAX + 2];
+
+	for (int i = 0; i < NAMES; i++)
+		if (strcmp(request_name(i, buffer), name) == 0)
+			return i;
+	return NAME_NONE;
+}
+
+void request_fill(uint8_t *bytes, size_t size, uint64_t tag)
+{
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (tag >> (i % 8 * 8)) + (i >> 3);
+}
+
+uint64_t request_hash(const void *bytes, size_t size)
+{
+	const uint8_t *b = bytes;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) + size;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ b[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+bool request_is_filled(const void *bytes, size_t size, uint64_t tag)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		if (b[i] != (uint8_t)((tag >> (i % 8 * 8)) + (i >> 3)))
+			return false;
+	return true;
+}
+
+static const void *scratch_bytes(struct request_scratch *scratch, size_t size, uint64_t tag)
+{
+	uint8_t *bytes = scratch->bytes + scratch->n_bytes;
+
+	if (size == 0)
+		return NULL;
+	request_fill(bytes, size, tag);
+	scratch->n_bytes += size;
+	return bytes;
+}
+
+const struct wire_request *request_encode(struct request_scratch *scratch,
+	const struct request *request)
+{
+	char names[ITEMS + 1][WIRE_NAME_MAX + 2];
+	struct wire_item items[ITEMS];
+	struct wire_request wire = {
+		.type = request->type,
+		.retry = request->retry,
+		.more = request->more,
+		.serial = request->serial,
+		.n_fds = request->fd >= 0,
+		.version_min = WIRE_VERSION_MIN,
+		.version_max = WIRE_VERSION_MAX,
+		.flags = request->flags,
+		.limit = request->limit,
+		.timeout_ns = request->timeout_ns,
+		.generation = request->generation,
+		.cursor = request->cursor,
+		.token = request_token(request->token),
+		.name = request_name(request->name, names[ITEMS]),
+		.items = items,
+		.n_items = request->n_items,
+	};
+	size_t size = 0;
+	ssize_t n;
+
+	for (uint32_t i = 0; i < request->n_items; i++)
+		size += request->items[i].metadata_size + request->items[i].data_size;
+	if (size > WIRE_PACKET_MAX)
+		return NULL;
+	scratch->n_bytes = 0;
+	for (uint32_t i = 0; i < request->n_items; i++) {
+		const struct request_item *from = &request->items[i];
+
+		items[i] = (struct wire_item){
+			.id = request_id(from->id),
+			.flags = from->flags,
+			.mode = from->mode,
+			.size = from->size,
+			.refs = from->refs,
+			.pins = from->pins,
+			.metadata = scratch_bytes(scratch, from->metadata_size, ~from->tag),
+			.metadata_size = from->metadata_size,
+			.data = scratch_bytes(scratch, from->data_size, from->tag),
+			.data_size = from->data_size,
+			.name = request_name(from->name, names[i]),
+		};
+	}
+	n = wire_request_encode(&wire, scratch->packet, sizeof scratch->packet);
+	if (n < 0)
+		return NULL;
+	scratch->n_packet = n;
+	if (wire_request_decode(&scratch->wire, &scratch->decoded, scratch->packet, n) != 0)
+		return NULL;
+	return &scratch->wire;
+}
+
+void request_spoil(struct request_scratch *scratch)
+{
+	memset(scratch->packet, 0xdb, scratch->n_packet);
+	memset(&scratch->wire, 0xdb, sizeof scratch->wire);
+	memset(scratch->decoded.items, 0xdb,
+		scratch->decoded.items_room * sizeof scratch->decoded.items[0]);
+	scratch->n_packet = 0;
+}
+
+void request_scratch_deinit(struct request_scratch *scratch)
+{
+	wire_scratch_deinit(&scratch->decoded);
+}
+
+void request_print(const struct request *request)
+{
+	const char *type = wire_type_name(request->type);
+
+	printf("%s%s serial %llu", type ? type : "?", request->retry ? " (again)" : "",
+		(unsigned long long)request->serial);
+	if (request->flags)
+		printf(" flags %u", request->flags);
+	if (request->limit)
+		printf(" limit %u", request->limit);
+	if (request->timeout_ns)
+		printf(" timeout %lld", (long long)request->timeout_ns);
+	if (request->cursor)
+		printf(" cursor %llu", (unsigned long long)request->cursor);
+	if (request->token >= 0)
+		printf(" token %d", request->token);
+	if (request->name != NAME_NONE)
+		printf(" name %d", request->name);
+	if (request->fd >= 0)
+		printf(" fd %d", request->fd);
+	for (uint32_t i = 0; i < request->n_items; i++) {
+		const struct request_item *item = &request->items[i];
+
+		printf(" [id %d", item->id);
+		if (item->size)
+			printf(" size %llu", (unsigned long long)item->size);
+		if (item->data_size)
+			printf(" data %u", item->data_size);
+		if (item->metadata_size)
+			printf(" metadata %u", item->metadata_size);
+		if (item->mode)
+			printf(" mode %o", item->mode);
+		if (item->flags)
+			printf(" flags %u", item->flags);
+		if (item->refs || item->pins)
+			printf(" refs %u pins %u", item->refs, item->pins);
+		if (item->name != NAME_NONE)
+			printf(" name %d", item->name);
+		putchar(']');
+	}
+	putchar('\n');
+}
