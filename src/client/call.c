@@ -137,6 +137,9 @@ void call_start(struct ostore *conn, struct call *call)
 
 void call_end(struct ostore *conn, struct call *call)
 {
+	/* the results are the caller's now, or nobody's */
+	call->collect = NULL;
+	call->restart = NULL;
 	if (call->done || !call->sent) {
 		give_back_grants(conn, call);
 		call_discard(conn, call);
@@ -144,8 +147,6 @@ void call_end(struct ostore *conn, struct call *call)
 		call->waiter = NULL;
 		call->cancel = true;
 		call->fd = -1;
-		call->collect = NULL;
-		call->restart = NULL;
 		if (conn->partial == call) {
 			/* The caller's ids end here; the broker still waits for a last packet. */
 			call->item.id = call->request.items[call->n_sent].id;

@@ -94,6 +94,7 @@ static int accept_hello(struct ostore *conn, const struct wire_reply *reply, int
 	conn->max_packet = MIN(reply->max_packet, (uint32_t)WIRE_PACKET_MAX);
 	cleanup_closep(&conn->service_fd);
 	conn->service_fd = service_fd;
+	conn->received_fds += reply->n_fds;
 	return 0;
 }
 

@@ -197,6 +197,7 @@ static int begin(struct ostore *conn, const struct order *order, uint64_t size,
 		free(draft);
 		return fail_memory();
 	}
+	draft->fd = -1;
 	r = call_one(conn, call, CALL_INTERRUPTIBLE, "create of %s", order->hex);
 	if (r == 0 && (call->n_grants != 1 || (size > 0 && call->grants[0].fd < 0)))
 		r = fail(-EPROTO, "create of %s: the broker sent no memory for it", order->hex);
@@ -223,6 +224,16 @@ static int begin(struct ostore *conn, const struct order *order, uint64_t size,
 	return r;
 }
 
+/* We may seal the memfd as well as the broker may, which then has only to look.
+ * What else goes wrong here is left to it. */
+static int seal_memfd(const struct draft *draft, const char *hex)
+{
+	if (fcntl(draft->fd, F_ADD_SEALS, SEALS) < 0 && errno == EBUSY)
+		return fail(-EBUSY, "seal of %s: its memory is still mapped writable, or in use by the "
+			"kernel (a pipe, io_uring); end that and seal again", hex);
+	return 0;
+}
+
 /* Lock held, dropped while waiting.  No shared mapping is left. */
 static int seal(struct ostore_object *object)
 {
@@ -236,7 +247,15 @@ static int seal(struct ostore_object *object)
 		return fail_memory();
 	call_set_item(call);
 	call->item.id = object->entry->id;
-	r = call_one(conn, call, CALL_PATIENT, "seal of %s", id128_format(&object->entry->id, hex));
+	(void)id128_format(&object->entry->id, hex);
+	pthread_mutex_unlock(&conn->lock); /* while a page is pinned, sealing takes 0.2 s to give up */
+	r = seal_memfd(object->draft, hex);
+	pthread_mutex_lock(&conn->lock);
+	if (r < 0) {
+		free(call);
+		return r;
+	}
+	r = call_one(conn, call, CALL_PATIENT, "seal of %s", hex);
 	if (r == 0) {
 		objects_list(conn, object->entry);
 		object->draft->sealed = true;
@@ -389,11 +408,12 @@ int ostore_seal(struct ostore_object *object, bool keep_view)
 			r = fail(r, "seal of %s: replacing its mapping: %s", hex, strerror(-r));
 	}
 	if (r == 0) {
-		int fd = draft->fd;
-
 		r = seal(object);
-		if (r < 0 && draft->data && draft->fd == fd)
-			(void)map_draft_again(draft->fd, draft->size, draft->data);
+		/* Writable again; or, if the memfd was sealed before things went wrong,
+		 * at least readable. */
+		if (r < 0 && draft->data &&
+			map_draft_again(draft->fd, draft->size, draft->data) < 0)
+			(void)map_over(draft->fd, draft->size, draft->data, PROT_READ | PROT_WRITE);
 	}
 	draft->sealing = false;
 	if (r == 0 && !(keep_view && draft->data))

@@ -419,23 +419,23 @@ static const struct {
 	const char *key;
 	size_t offset;
 } stat_fields[] = {
-#define NUMBER(name) { #name, offsetof(struct ostore_stats, name) }
-	NUMBER(capacity_bytes),
-	NUMBER(resident_bytes),
-	NUMBER(pinned_bytes),
-	NUMBER(spilled_bytes),
-	NUMBER(objects_created),
-	NUMBER(objects_resident),
-	NUMBER(objects_spilled),
-	NUMBER(objects_paging),
-	NUMBER(clients),
-	NUMBER(queue_length),
-	NUMBER(descriptors),
-	NUMBER(max_descriptors),
-	NUMBER(pool_bytes),
-	NUMBER(spill_bytes_per_s),
-	NUMBER(restore_bytes_per_s),
-	NUMBER(generation),
+#define NUMBER(key, name) { key, offsetof(struct ostore_stats, name) }
+	NUMBER("capacity_bytes", capacity_bytes),
+	NUMBER("resident_bytes", resident_bytes),
+	NUMBER("pinned_bytes", pinned_bytes),
+	NUMBER("spilled_bytes", spilled_bytes),
+	NUMBER("objects.created", objects_created),
+	NUMBER("objects.resident", objects_resident),
+	NUMBER("objects.spilled", objects_spilled),
+	NUMBER("objects.paging", objects_paging),
+	NUMBER("clients", clients),
+	NUMBER("queue_length", queue_length),
+	NUMBER("descriptors", descriptors),
+	NUMBER("max_descriptors", max_descriptors),
+	NUMBER("pool_bytes", pool_bytes),
+	NUMBER("rate.spill_bytes_per_s", spill_bytes_per_s),
+	NUMBER("rate.restore_bytes_per_s", restore_bytes_per_s),
+	NUMBER("generation", generation),
 #undef NUMBER
 };
 
@@ -465,7 +465,7 @@ static void take_stat_field(struct ostore_stats *stats, struct ostore_counter *c
 		features[stats->n_features++] = (struct ostore_feature){
 			.name = field->key + 8,
 			.on = strcmp(field->value, "on") == 0,
-			.reason = field->origin,
+			.reason = strcmp(field->value, "on") == 0 ? "" : field->origin,
 		};
 }
 
