@@ -28,3 +28,82 @@ EXTRA_DIST += $(sys_tests)
 check_PROGRAMS += tests/sys/survivor
 tests_sys_survivor_SOURCES = tests/sys/survivor.c
 tests_sys_survivor_LDADD = src/client/libostore.la
+
+# Attacks on a broker, judged by one program.
+check_PROGRAMS += tests/sys/hostile
+tests_sys_hostile_SOURCES = \
+	tests/fuzz/wire-samples.h \
+	tests/sys/hostile-descriptors.c \
+	tests/sys/hostile-forks.c \
+	tests/sys/hostile-good.c \
+	tests/sys/hostile-lives.c \
+	tests/sys/hostile-packets.c \
+	tests/sys/hostile-requests.c \
+	tests/sys/hostile.c \
+	tests/sys/hostile.h \
+	tests/sys/mute-fuse.c \
+	tests/sys/mute-fuse.h \
+	tests/sys/raw.c \
+	tests/sys/raw.h \
+	$(NULL)
+tests_sys_hostile_LDADD = src/wire/libwire.la src/util/libutil.la
+
+hostile_tests = \
+	tests/sys/hostile-bad-children-are-refused.sh \
+	tests/sys/hostile-bent-packets-do-no-harm.sh \
+	tests/sys/hostile-both-ends-of-a-fork-come-back.sh \
+	tests/sys/hostile-children-have-references-and-no-drafts.sh \
+	tests/sys/hostile-confused-serials-confuse-only-their-client.sh \
+	tests/sys/hostile-double-release-takes-only-ones-own.sh \
+	tests/sys/hostile-double-seal-is-an-error.sh \
+	tests/sys/hostile-drafts-of-others-are-out-of-reach.sh \
+	tests/sys/hostile-dying-at-any-point-gives-all-back.sh \
+	tests/sys/hostile-dying-with-everything-gives-all-back.sh \
+	tests/sys/hostile-dying-with-its-socket-elsewhere-gives-all-back.sh \
+	tests/sys/hostile-empty-packets-are-refused.sh \
+	tests/sys/hostile-false-acknowledgements-are-refused.sh \
+	tests/sys/hostile-garbage-is-refused.sh \
+	tests/sys/hostile-hugetlb-memfds-are-errors.sh \
+	tests/sys/hostile-hundreds-of-descriptors-in-a-packet-are-refused.sh \
+	tests/sys/hostile-impossible-ids-and-names-are-errors.sh \
+	tests/sys/hostile-missing-seals-are-errors.sh \
+	tests/sys/hostile-mute-files-do-not-hang-the-broker.sh \
+	tests/sys/hostile-never-acknowledging-gets-64-descriptors.sh \
+	tests/sys/hostile-never-reading-holds-up-nobody.sh \
+	tests/sys/hostile-objects-of-others-are-out-of-reach.sh \
+	tests/sys/hostile-one-object-thousands-of-times.sh \
+	tests/sys/hostile-other-versions-are-told-so.sh \
+	tests/sys/hostile-overflowing-sizes-are-errors.sh \
+	tests/sys/hostile-oversized-packets-are-refused.sh \
+	tests/sys/hostile-own-sockets-as-forks-come-back.sh \
+	tests/sys/hostile-regular-files-are-errors.sh \
+	tests/sys/hostile-release-of-nothing-does-nothing.sh \
+	tests/sys/hostile-replies-are-no-requests.sh \
+	tests/sys/hostile-requests-before-hello-are-refused.sh \
+	tests/sys/hostile-second-hello-is-refused.sh \
+	tests/sys/hostile-senseless-cancels-do-nothing.sh \
+	tests/sys/hostile-senseless-cursors-do-nothing.sh \
+	tests/sys/hostile-serials-of-zero-are-refused.sh \
+	tests/sys/hostile-sparse-memfds-are-charged-whole.sh \
+	tests/sys/hostile-spoiled-drafts-do-not-become-objects.sh \
+	tests/sys/hostile-stopped-clients-hold-up-nobody.sh \
+	tests/sys/hostile-thousands-of-forks-come-back.sh \
+	tests/sys/hostile-thousands-without-a-word-hold-up-nobody.sh \
+	tests/sys/hostile-too-long-metadata-are-refused.sh \
+	tests/sys/hostile-too-many-connections-are-told-so.sh \
+	tests/sys/hostile-too-many-waiting-requests-are-errors.sh \
+	tests/sys/hostile-truncated-packets-are-refused.sh \
+	tests/sys/hostile-unasked-reconcile-adds-nothing.sh \
+	tests/sys/hostile-unasked-retry-adds-nothing.sh \
+	tests/sys/hostile-unending-request-is-refused.sh \
+	tests/sys/hostile-waiting-for-thousands-costs-little.sh \
+	tests/sys/hostile-writable-drafts-cannot-be-sealed.sh \
+	tests/sys/hostile-write-only-memfds-are-errors.sh \
+	tests/sys/hostile-wrong-counts-of-descriptors-are-refused.sh \
+	tests/sys/hostile-wrong-fork-sockets-are-refused.sh \
+	tests/sys/hostile-wrong-kinds-of-descriptors-are-errors.sh \
+	tests/sys/hostile-wrong-sizes-of-memfds-are-errors.sh \
+	$(NULL)
+
+TESTS += $(hostile_tests)
+EXTRA_DIST += $(hostile_tests) tests/sys/hostile-functions.sh

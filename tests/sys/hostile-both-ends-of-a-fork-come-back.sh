@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A child whose both ends the broker was given does not live for ever.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile both-ends-of-a-fork

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A second seal is an error and changes nothing.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile double-seal

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A client that is killed after any packet of a conversation leaves nothing behind.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile dies-at-any-point

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# References, pins and drafts of the dead come back.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile dies-holding-everything

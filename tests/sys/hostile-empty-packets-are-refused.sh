@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Packets of no bytes end their connection and nothing else.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile empty-packets

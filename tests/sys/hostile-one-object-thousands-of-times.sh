@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A request that asks for one object thousands of times is answered without harm.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile one-object-thousands-of-times

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Regular files are not taken for memfds.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile regular-files

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Packets that only a broker may send end their connection.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile replies-as-requests
