@@ -62,7 +62,6 @@ clean-local: clean-python
 clean-python:
 	for f in $(ostore_python_files); do test ! -L $$f || rm -f $$f; done
 	rm -rf python/ostore/__pycache__ python/tests/__pycache__
-.PHONY: clean-python
 
 # libtool's description of a module is of no use to Python.
 install-data-hook: install-python-hook
@@ -71,7 +70,6 @@ install-python-hook:
 uninstall-hook: uninstall-python-hook
 uninstall-python-hook:
 	rm -f '$(DESTDIR)$(ostorepythondir)/_ostore.abi3.so'
-.PHONY: install-python-hook uninstall-python-hook
 
 TESTS += python/tests/test_format.py python/tests/test_interface.py
 endif
