@@ -281,7 +281,7 @@ static void answer_hello(struct broker *broker, struct connection *c,
 	struct wire_reply reply = { .type = WIRE_HELLO, .serial = hello->serial };
 
 	report_hello(broker, c, &reply);
-	output_reply(broker, c, &reply, NULL, 0, NULL);
+	output_reply(broker, c, &reply, &c->client_service_fd, c->client_service_fd >= 0, NULL);
 }
 
 /* A forked child says who it is; the kernel says whether that is true. */
@@ -384,8 +384,10 @@ static void answer_lost_fd(struct broker *broker, struct connection *c,
 	};
 
 	if (request->type == WIRE_FORK)
-		report_complaint(broker, c, "the socket of a forked child did not arrive");
-	else
+		log_warning("the socket of a child of pid %d (%s) did not arrive: the limit of "
+			    "open files is reached, or a security module refused it",
+			(int)c->pid, c->comm);
+	else if (!c->resuming)
 		output_reply(broker, c, &reply, NULL, 0, NULL);
 }
 
@@ -420,7 +422,8 @@ static bool take_acks(struct broker *broker, struct connection *c,
 	const struct wire_request *request)
 {
 	if (c->resuming) {
-		if (request->type != WIRE_RECONCILE)
+		if (request->type != WIRE_RECONCILE ||
+				request->generation != core_generation(broker->core))
 			return true;
 		c->fds_sent = c->fds_acked = request->acked_fds;
 		if (!request->more)

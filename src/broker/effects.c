@@ -94,7 +94,7 @@ static void reply(struct broker *broker, const struct core_effect *effect)
 		hello = effect->reply;
 		report_hello(broker, c, &hello);
 		output_reply(broker, c, &hello, &c->client_service_fd,
-			c->client_service_fd >= 0 ? 1 : 0, NULL);
+			c->client_service_fd >= 0, NULL);
 		return;
 	case WIRE_STATUS:
 		report_status(broker, c, &effect->reply);

@@ -304,6 +304,8 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 			return 0;
 	}
 	assert(out->next_fd + n_fds <= out->n_fds);
+	assert(out->next_item + packet.n_items < out->reply.n_items ||
+		out->next_fd + n_fds == out->n_fds);
 	packet.n_fds = n_fds;
 	size = encode(broker, &packet, out);
 	if (size < 0)

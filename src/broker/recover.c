@@ -40,6 +40,7 @@ static int list_named(const struct core *core, struct named *named)
 	uint64_t cursor = 0;
 	struct core_fd fd;
 
+	named->n = 0;
 	while (core_next_fd(core, &cursor, &fd)) {
 		if (named->n == named->room) {
 			size_t room = named->room ? named->room * 2 : 1024;
@@ -189,38 +190,38 @@ static int restore_connections(struct broker *broker, const struct named *named)
 		if (fd->kind != CORE_FD_CALL || fd->owner >= n)
 			continue;
 		r = restore_connection(broker, fd, service[fd->owner], process[fd->owner]);
-		if (r == -ENOMEM)
-			return r;
 		if (r < 0)
-			core_fd_lost(broker->core, broker->now, fd);
+			return r;
 	}
 	return 0;
 }
 
 /* The tables name what is not there: tell the core, and forget it ourselves.  An
- * earlier worker is at fault, or the supervisor: it does not happen in a crash. */
-static void drop_lost(struct broker *broker, struct named *named)
+ * earlier worker is at fault, or the supervisor: it does not happen in a crash.
+ * Return: was there anything? */
+static bool drop_lost(struct broker *broker, const struct named *named)
 {
-	size_t n = 0;
+	bool lost = false;
 
 	for (size_t i = 0; i < named->n; i++) {
 		if (is_what_it_says(&named->fds[i]))
-			named->fds[n++] = named->fds[i];
-		else
-			core_fd_lost(broker->core, broker->now, &named->fds[i]);
+			continue;
+		core_fd_lost(broker->core, broker->now, &named->fds[i]);
+		lost = true;
 	}
-	named->n = n;
+	return lost;
 }
 
 int broker_recover(struct broker *broker)
 {
 	struct named named = { .n = 0 };
-	int r = list_named(broker->core, &named);
+	int r;
 
-	if (r == 0) {
-		drop_lost(broker, &named);
+	do /* a lost descriptor takes others with it: those of its connection */
+		r = list_named(broker->core, &named);
+	while (r == 0 && drop_lost(broker, &named));
+	if (r == 0)
 		r = close_unnamed(broker, &named);
-	}
 	if (r == 0)
 		r = broker_open(broker);
 	if (r == 0)

@@ -172,7 +172,10 @@ void stranger_bury(struct broker *broker, int fd, uid_t uid)
 
 void stranger_inherit(struct broker *broker, int fd)
 {
-	bury(broker, fd, (uid_t)-1, INHERITED_NS);
+	if (closes_at_once(fd))
+		close_at_once(broker, fd);
+	else
+		bury(broker, fd, (uid_t)-1, INHERITED_NS);
 }
 
 unsigned int strangers_of(const struct broker *broker, uid_t uid)

@@ -17,7 +17,7 @@ static void *packet_buffer(void)
 	return aligned_alloc(4096, (WIRE_PACKET_MAX + 4095) / 4096 * 4096);
 }
 
-/* The heap's part; opens nothing, as recover() wants it. */
+/* The heap's part; opens nothing, as broker_recover() wants it. */
 static int broker_init(struct broker *broker, const struct broker_options *options)
 {
 	struct rlimit limit;
