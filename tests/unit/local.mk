@@ -61,4 +61,22 @@ tests_unit_check_core_crash_SOURCES = \
 tests_unit_check_core_crash_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_crash_LDADD = $(tests_unit_check_core_LDADD)
 
+check_PROGRAMS += tests/unit/check-broker
+TESTS += tests/unit/check-broker
+tests_unit_check_broker_SOURCES = \
+	tests/unit/check-broker.c \
+	tests/unit/mute-fuse.c \
+	tests/unit/mute-fuse.h \
+	$(NULL)
+tests_unit_check_broker_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_broker_LDADD = \
+	src/broker/libbroker.la \
+	src/memory/libmemory.la \
+	src/core/libcore.la \
+	src/ds/libds.la \
+	src/wire/libwire.la \
+	src/util/libutil.la \
+	$(CHECK_LIBS) \
+	$(NULL)
+
 endif HAVE_CHECK
