@@ -40,6 +40,7 @@ char *xstrdup(const char *text)
 	return copy;
 }
 
+__attribute__((format(printf, 1, 0)))
 static char *xvasprintf(const char *format, va_list arguments)
 {
 	char *text;
