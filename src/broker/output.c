@@ -87,11 +87,10 @@ static const char *bump_string(struct bump *bump, const char *from)
 static void bump_items(struct bump *bump, struct outgoing *to, const struct outgoing *from)
 {
 	uint32_t n = from->reply.n_items - from->next_item;
-	const struct wire_item *source = from->reply.items + from->next_item;
 	struct wire_item *items = bump_take(bump, n * sizeof *items);
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct wire_item item = source[i];
+		struct wire_item item = from->reply.items[from->next_item + i];
 
 		item.metadata = bump_copy(bump, item.metadata, item.metadata_size);
 		if (item.data)

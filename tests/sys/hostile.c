@@ -255,6 +255,7 @@ static int judge_attack(const struct attack *attack)
 	if (status != 0) {
 		close(stop[1]);
 		(void)wait_exit(good);
+		raw_close(judge);
 		return status;
 	}
 	await_round(rounds[0]);
