@@ -236,14 +236,16 @@ static struct done_record *done_find(const struct core *core, uint32_t conn, uin
 	return NULL;
 }
 
-uint64_t connection_done(const struct core *core, uint32_t conn, uint64_t serial)
+bool connection_is_done(const struct core *core, uint32_t conn, uint64_t serial, uint32_t item)
 {
 	const struct done_record *done = done_find(core, conn, serial);
 
-	return done ? done->n_items : 0;
+	if (!done)
+		return false;
+	return item < 64 ? done->items >> item & 1 : item < done->n_items;
 }
 
-void connection_note_done(struct core *core, uint32_t conn, uint64_t serial, uint64_t n_items)
+void connection_note_done(struct core *core, uint32_t conn, uint64_t serial, uint32_t item)
 {
 	struct connection_record *record = connection_record(core, conn);
 	struct done_record *done = done_find(core, conn, serial);
@@ -251,9 +253,14 @@ void connection_note_done(struct core *core, uint32_t conn, uint64_t serial, uin
 	if (!done) {
 		tables_change(&core->tables, &record->done_next);
 		done = &record->done[record->done_next++ % TABLES_DONE_MAX];
+		tables_change(&core->tables, done);
+		*done = (struct done_record){ .serial = serial };
+	} else {
+		tables_change(&core->tables, done);
 	}
-	tables_change(&core->tables, done);
-	*done = (struct done_record){ .serial = serial, .n_items = n_items };
+	if (item < 64)
+		done->items |= UINT64_C(1) << item;
+	done->n_items = item + 1;
 }
 
 /* ---- recovery ---- */

@@ -14,10 +14,11 @@ uint32_t connection_fork(struct core *core, uint32_t parent, int fd);
 /* Give back everything that it holds, and its record. */
 void connection_end(struct core *core, uint32_t conn);
 
-/* R11: how many items of this request were carried out at once before. */
-uint64_t connection_done(const struct core *core, uint32_t conn, uint64_t serial);
-/* So many are now. */
-void connection_note_done(struct core *core, uint32_t conn, uint64_t serial, uint64_t n_items);
+/* R11: was this item of the request carried out at once before?  (Exact for 64 items; of a longer
+ * request, whatever was looked at counts.) */
+bool connection_is_done(const struct core *core, uint32_t conn, uint64_t serial, uint32_t item);
+/* It is now. */
+void connection_note_done(struct core *core, uint32_t conn, uint64_t serial, uint32_t item);
 
 /* Recovery: link the record; then, after all holdings, finish what a crash cut off. */
 void connection_recover(struct core *core, uint32_t conn);

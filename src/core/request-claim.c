@@ -74,7 +74,7 @@ void request_hold(struct core *core, uint32_t conn, const struct wire_request *r
 	uint32_t o;
 	int r;
 
-	if (request->retry && connection_done(core, conn, request->serial)) {
+	if (request->retry && connection_is_done(core, conn, request->serial, 0)) {
 		effect_reply(core, conn, request->type, request->serial);
 		return;
 	}
@@ -91,7 +91,7 @@ void request_hold(struct core *core, uint32_t conn, const struct wire_request *r
 			account->n_names));
 		return;
 	}
-	connection_note_done(core, conn, request->serial, 1);
+	connection_note_done(core, conn, request->serial, 0);
 	name_bind(core, account->uid, request->name, o);
 	effect_reply(core, conn, request->type, request->serial);
 }
@@ -100,7 +100,7 @@ void request_unhold(struct core *core, uint32_t conn, const struct wire_request 
 {
 	uint32_t n;
 
-	if (request->retry && connection_done(core, conn, request->serial)) {
+	if (request->retry && connection_is_done(core, conn, request->serial, 0)) {
 		effect_reply(core, conn, request->type, request->serial);
 		return;
 	}
@@ -112,7 +112,7 @@ void request_unhold(struct core *core, uint32_t conn, const struct wire_request 
 			scratch_text(core, "no name \"%s\"", request->name));
 		return;
 	}
-	connection_note_done(core, conn, request->serial, 1);
+	connection_note_done(core, conn, request->serial, 0);
 	name_drop(core, n);
 	effect_reply(core, conn, request->type, request->serial);
 }

@@ -62,10 +62,10 @@ static int delete_item(struct core *core, uint32_t conn, const struct wire_reque
 	const uint32_t o = object_find(core, id);
 
 	*textp = NULL;
-	if (request->retry && number < connection_done(core, conn, request->serial))
+	if (request->retry && connection_is_done(core, conn, request->serial, number))
 		return 0; /* whatever has the id now came later */
 	if (o != TABLES_NONE && access_is_draft_of(core, conn, object_record(core, o))) {
-		connection_note_done(core, conn, request->serial, number + 1);
+		connection_note_done(core, conn, request->serial, number);
 		object_abort(core, o);
 		return 0;
 	}
@@ -79,7 +79,7 @@ static int delete_item(struct core *core, uint32_t conn, const struct wire_reque
 			object_record(core, o)->uid);
 		return -EACCES;
 	}
-	connection_note_done(core, conn, request->serial, number + 1);
+	connection_note_done(core, conn, request->serial, number);
 	object_delete(core, o, GONE_DELETED);
 	return 0;
 }

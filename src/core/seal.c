@@ -109,10 +109,10 @@ void request_abort(struct core *core, uint32_t conn, const struct wire_request *
 		const bool draft = o != TABLES_NONE &&
 				   access_is_draft_of(core, conn, object_record(core, o));
 		const bool done = request->retry &&
-				  number < connection_done(core, conn, request->serial);
+				  connection_is_done(core, conn, request->serial, number);
 
 		if (draft && !done) {
-			connection_note_done(core, conn, request->serial, number + 1);
+			connection_note_done(core, conn, request->serial, number);
 			object_abort(core, o);
 		}
 		pending_outcome(pending, number, draft || done ? 0 : -ENOENT,

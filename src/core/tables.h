@@ -67,7 +67,8 @@ enum connection_flags {
 /* A request that was carried out at once: a retry of it does nothing (R11). */
 struct done_record {
 	uint64_t serial;
-	uint64_t n_items; /* of it, how many were */
+	uint64_t items;   /* bit i: the i-th item was */
+	uint64_t n_items; /* of more than 64 items, those below this were */
 };
 
 struct connection_record {

@@ -325,6 +325,28 @@ START_TEST(what_came_later_is_not_undone_by_a_retry)
 }
 END_TEST
 
+START_TEST(an_item_that_failed_the_first_time_fails_again)
+{
+	const struct wire_item items[] = { { .id = id_of(1) }, { .id = id_of(2) } };
+	const struct wire_request request = { .type = WIRE_DELETE, .items = items, .n_items = 2,
+		.serial = 500 };
+	uint32_t a, b;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	put_mode(w, b, 1, 10, 0644);
+	put(w, a, 2, 10);
+	ck_assert_int_eq(ask(w, a, request, -1), -EACCES);
+	world_crash(w);
+	w->n_answers = 0;
+	reconcile(w, a, NULL, 0);
+	ck_assert_int_eq(retry(a, request), -EACCES);
+	ck_assert_int_eq(world_last(w)->items[1].status, 0);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(a_lease_can_be_taken_again)
 {
 	const struct wire_item item = { .id = id_of(1) };
@@ -659,6 +681,7 @@ int main(void)
 		a_put_that_was_evicted_meanwhile_is_done_again,
 		seal_and_create_can_be_sent_again,
 		what_came_later_is_not_undone_by_a_retry,
+		an_item_that_failed_the_first_time_fails_again,
 		a_lease_can_be_taken_again,
 		a_crash_during_the_roll_back_is_rolled_back_too,
 		the_end_of_a_client_is_finished_by_the_heir,
