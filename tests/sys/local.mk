@@ -13,9 +13,11 @@ sys_tests = \
 	tests/sys/private-broker-runs-as-unprivileged-uid.sh \
 	tests/sys/private-broker-takes-a-passed-socket.sh \
 	tests/sys/private-broker-tells-the-service-manager.sh \
+	tests/sys/readme-transcript-is-true.sh \
 	tests/sys/system-broker-becomes-its-own-user.sh \
 	tests/sys/system-broker-without-its-user-says-how-to-make-it.sh \
 	tests/sys/system-capacity-respects-memory-cgroup.sh \
+	tests/sys/worker-alone-under-valgrind.sh \
 	tests/sys/worker-killed-many-times.sh \
 	tests/sys/worker-killed-objects-survive.sh \
 	tests/sys/worker-that-cannot-die-has-an-heir.sh \
