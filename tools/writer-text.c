@@ -273,7 +273,7 @@ static void print_value(const struct printer *printer, const char *label, const 
 		toned ? tone_codes[tone] : "", value[0] ? value : "-", toned ? CODE_RESET : "");
 }
 
-/* The values of a WRITER_LINE object, empty ones left out. */
+/* The values of a WRITER_LINE object, empty ones left out; "no" is as wide as "yes". */
 static char *line_text(const struct writer_node *object)
 {
 	char *text = xstrdup("");
@@ -283,8 +283,9 @@ static char *line_text(const struct writer_node *object)
 
 		if (value[0]) {
 			CLEANUP_FREE char *before = text;
+			bool more = child->next && child->kind == WRITER_BOOLEAN;
 
-			text = xasprintf("%s%s%s", before, before[0] ? "  " : "", value);
+			text = xasprintf("%s%s%-*s", before, before[0] ? "  " : "", more ? 3 : 0, value);
 		}
 	}
 	return text;
