@@ -1,4 +1,4 @@
-# tools: osctl
+# tools: osctl, and the tests of osctl(1) and ostore(7)
 bin_PROGRAMS += tools/osctl
 tools_osctl_SOURCES = \
 	tools/cmd-config.c \
@@ -34,3 +34,31 @@ tools_osctl_LDADD = \
 	$(JANSSON_LIBS) \
 	$(SMARTCOLS_LIBS) \
 	$(NULL)
+
+osctl_tests = \
+	tests/sys/osctl-colours-terminals-only.sh \
+	tests/sys/osctl-doctor-fails-without-an-essential.sh \
+	tests/sys/osctl-doctor-needs-no-rights.sh \
+	tests/sys/osctl-exit-statuses-are-those-of-the-manual.sh \
+	tests/sys/osctl-get-to-a-file-is-all-or-nothing.sh \
+	tests/sys/osctl-help-covers-the-table.sh \
+	tests/sys/osctl-json-has-the-documented-keys.sh \
+	tests/sys/osctl-ls-sorts-and-limits.sh \
+	tests/sys/osctl-manual-covers-commands-and-options.sh \
+	tests/sys/osctl-manual-names-every-json-key.sh \
+	tests/sys/osctl-names-keep-objects.sh \
+	tests/sys/osctl-options-may-stand-anywhere.sh \
+	tests/sys/osctl-output-that-cannot-be-written-is-an-error.sh \
+	tests/sys/osctl-put-and-get-return-the-same-bytes.sh \
+	tests/sys/osctl-put-reads-from-where-standard-input-stands.sh \
+	tests/sys/osctl-put-refuses-an-endless-stream.sh \
+	tests/sys/osctl-put-stores-mode-and-metadata.sh \
+	tests/sys/osctl-rm-deletes-all-that-it-can.sh \
+	tests/sys/osctl-shows-hostile-bytes-as-text.sh \
+	tests/sys/osctl-text-output-is-as-expected.sh \
+	tests/sys/osctl-usage-errors-name-the-wrong-word.sh \
+	tests/sys/ostore-manual-names-every-error.sh \
+	tests/sys/ostore-manual-programs-work.sh \
+	$(NULL)
+TESTS += $(osctl_tests)
+EXTRA_DIST += $(osctl_tests)

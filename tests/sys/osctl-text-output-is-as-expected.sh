@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What people read would change unnoticed. Variable parts are replaced by what they are.
+. "${top_srcdir:-.}/tests/lib/functions.sh"
+start_broker --capacity=64MiB
+TZ=UTC
+export TZ
+id=0123456789abcdef0123456789abcdef
+head -c 1572864 /dev/zero | "$OSCTL" put --id $id --name weights --mode 0644 - >/dev/null || fail "put"
+
+# expect WORDS... - what osctl prints is what stands on stdin
+expect()
+{
+	"$OSCTL" "$@" >"$TEST_DIR/out" || fail "osctl $*"
+	sed -E -e "s/ +$(id -u) +$(id -g) 0644 +[0-9]+s +[0-9]+s / UID GID 0644 AGE AGE /" \
+		-e 's/ +UID +GID MODE/ UID GID MODE/; s/^((u|g)id +)[0-9]+$/\1N/' \
+		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}/DATE/; s/^(address +)0x[0-9a-f]+$/\1ARENA/' \
+		-e '/^  (KIND|name) /s/([^ ]) +/\1 /g; s/^  name 0 [0-9]+ /  name PID UID /' \
+		"$TEST_DIR/out" >"$TEST_DIR/got"
+	diff -u - "$TEST_DIR/got" || fail "osctl $* prints something else"
+}
+
+expect ls <<'E2'
+ID                                  SIZE METADATA SIZE STATE    REFS PINS UID GID MODE CREATED LAST ACCESS ACCESSES NAMES   TYPE
+0123456789abcdef0123456789abcdef 1.5 MiB           0 B resident    1    0 UID GID 0644 AGE AGE        0 weights -
+E2
+expect stat weights <<'E2'
+id             0123456789abcdef0123456789abcdef
+size           1.5 MiB
+metadata size  0 B
+state          resident
+refs           1
+pins           0
+uid            N
+gid            N
+mode           0644
+created        DATE
+last access    DATE
+accesses       0
+names          weights
+type           -
+address        ARENA
+charged        1.5 MiB
+resident       1.5 MiB
+deleted        no
+holders
+  KIND PID UID COMM NAME REFS PINS EXPIRES
+  name PID UID - weights 1 0 -
+E2
+expect hold other $id </dev/null
+expect get --json other -o "$TEST_DIR/file" <<E2
+{
+  "id": "$id",
+  "size": 1572864,
+  "file": "$TEST_DIR/file"
+}
+E2
+expect --json rm other <<E2
+{
+  "deleted": [
+    "$id"
+  ]
+}
+E2
+expect ls </dev/null
+expect --json ls <<'E2'
+[]
+E2
