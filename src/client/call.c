@@ -247,8 +247,10 @@ static int transmit_call(struct ostore *conn, struct call *call)
 	int r;
 
 	if (!call->sent) {
-		request->serial = ++conn->last_serial;
-		if (request->retry && call->deadline != FOREVER_NS)
+		/* A retry keeps its serial: by that the heir knows what is done already. */
+		if (!request->retry)
+			request->serial = ++conn->last_serial;
+		else if (call->deadline != FOREVER_NS)
 			request->timeout_ns = MAX(call->deadline - now_ns(), INT64_C(1));
 	}
 	do {

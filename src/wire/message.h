@@ -36,8 +36,8 @@
  * both sockets of every connection.  From then on it drops every request of
  * that connection until WIRE_RECONCILE arrives, in which the client lists what
  * it holds, outstanding requests left out; then the client sends its
- * outstanding requests again, with WIRE_FLAG_RETRY.  So every request is
- * carried out exactly once, though nobody logs requests.
+ * outstanding requests again, with their old serials and WIRE_FLAG_RETRY.  So
+ * every request is carried out exactly once, though nobody logs requests.
  */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
