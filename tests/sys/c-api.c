@@ -1,0 +1,971 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every function of ostore.h against a real broker ($OSTORE_ADDRESS, capacity at
+ * least 64 MiB and at most 1 GiB), and every error that a caller can provoke.
+ */
+#undef NDEBUG
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "client-test.h"
+
+#define OPTIONS(...) (&(struct ostore_put_options){ .size = sizeof(struct ostore_put_options), __VA_ARGS__ })
+
+static ostore_id random_id(void)
+{
+	ostore_id id;
+
+	CHECK_INT(ostore_id_random(&id), 0);
+	return id;
+}
+
+static struct ostore_object *put_pattern(struct ostore *conn, uint64_t size, uint64_t seed)
+{
+	struct ostore_object *object;
+	void *data = malloc(size + 1);
+
+	pattern_fill(data, size, seed);
+	CHECK_INT(ostore_put(conn, data, size, NULL, &object), 0);
+	free(data);
+	return object;
+}
+
+static uint32_t refs_of(struct ostore *conn, const ostore_id *id)
+{
+	struct ostore_stat *stat;
+	uint32_t refs;
+
+	CHECK_INT(ostore_stat(conn, id, &stat), 0);
+	refs = stat->info.refs;
+	ostore_stat_free(stat);
+	return refs;
+}
+
+static uint32_t pins_of(struct ostore *conn, const ostore_id *id)
+{
+	struct ostore_stat *stat;
+	uint32_t pins;
+
+	CHECK_INT(ostore_stat(conn, id, &stat), 0);
+	pins = stat->info.pins;
+	ostore_stat_free(stat);
+	return pins;
+}
+
+/* ---- ids and words ---- */
+
+static void ids_are_32_hex_digits(void)
+{
+	ostore_id id = random_id(), same;
+	char hex[33];
+
+	CHECK(ostore_id_format(&id, hex) == hex);
+	CHECK_INT(strlen(hex), 32);
+	CHECK_INT(ostore_id_parse(&same, hex), 0);
+	CHECK_INT(memcmp(&id, &same, sizeof id), 0);
+	CHECK_FAILS(ostore_id_parse(&same, "12"), EINVAL);
+	CHECK_FAILS(ostore_id_parse(&same, "0123456789abcdef0123456789abcdeg"), EINVAL);
+	CHECK_FAILS(ostore_id_parse(&same, "0123456789abcdef0123456789abcdef0"), EINVAL);
+	CHECK_FAILS(ostore_id_parse(&same, NULL), EINVAL);
+}
+
+static void words_are_there(void)
+{
+	CHECK(strcmp(ostore_state_name(OSTORE_CREATED), "created") == 0);
+	CHECK(strcmp(ostore_state_name(OSTORE_RESIDENT), "resident") == 0);
+	CHECK(strcmp(ostore_state_name(OSTORE_SPILLED), "spilled") == 0);
+	CHECK(strcmp(ostore_state_name(OSTORE_PAGING), "paging") == 0);
+	CHECK(strlen(ostore_version()) >= strlen("0.1"));
+}
+
+/* ---- put and get ---- */
+
+static void every_size_comes_back_exactly(void)
+{
+	static const uint64_t sizes[] = { 0, 1, 7, 63, 64, 4095, 4096, 65535, 65536, 65537,
+		2 * MIB - 1, 2 * MIB, 2 * MIB + 1, 5 * MIB + 12345 };
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		for (unsigned int flags = 0; flags <= OSTORE_GET_MAP; flags += OSTORE_GET_MAP) {
+			struct ostore_object *put = put_pattern(conn, sizes[i], i), *got;
+
+			CHECK_INT(ostore_size(put), sizes[i]);
+			CHECK(ostore_data(put) == NULL);
+			CHECK_INT(ostore_get(other, ostore_object_id(put), 1, 0, flags, &got), 0);
+			CHECK_INT(ostore_size(got), sizes[i]);
+			CHECK((ostore_data(got) == NULL) == (sizes[i] == 0));
+			CHECK(pattern_is(ostore_data(got), sizes[i], i));
+			CHECK_INT((uintptr_t)ostore_data(got) % OSTORE_DATA_ALIGN, 0);
+			CHECK_INT(memcmp(ostore_object_id(got), ostore_object_id(put), 16), 0);
+			CHECK_INT(ostore_owner(got), geteuid());
+			CHECK_INT(ostore_owner(put), geteuid());
+			ostore_release(got);
+			ostore_release(put);
+		}
+	}
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+static void pieces_arrive_in_order(void)
+{
+	struct ostore *conn = connect_or_die();
+	static unsigned char bytes[3 * MIB];
+	struct iovec pieces[200];
+
+	pattern_fill(bytes, sizeof bytes, 5);
+	for (size_t total = 1000; total <= sizeof bytes; total *= 3001) {
+		size_t at = 0, n = sizeof pieces / sizeof *pieces;
+		struct ostore_object *object;
+
+		for (size_t i = 0; i < n; i++) {
+			size_t size = i == n - 1 ? total - at : i % 7 == 0 ? 0 : total / n;
+
+			pieces[i] = (struct iovec){ size ? bytes + at : NULL, size };
+			at += size;
+		}
+		CHECK_INT(ostore_putv(conn, pieces, n, NULL, &object), 0);
+		CHECK_INT(ostore_size(object), total);
+		CHECK_INT(ostore_map(object), 0);
+		CHECK(pattern_is(ostore_data(object), total, 5));
+		ostore_release(object);
+	}
+	pieces[0].iov_len = pieces[1].iov_len = SIZE_MAX;
+	pieces[0].iov_base = pieces[1].iov_base = bytes;
+	CHECK_FAILS(ostore_putv(conn, pieces, 2, NULL, NULL), EINVAL);
+	CHECK_INT(ostore_putv(conn, NULL, 0, NULL, NULL), 0);
+	ostore_close(conn);
+}
+
+static void a_draft_is_written_in_place_and_sealed(void)
+{
+	struct ostore *conn = connect_or_die();
+	static const uint64_t sizes[] = { 1, 100, 70000, 3 * MIB };
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct ostore_object *draft, *early = NULL;
+		unsigned char *bytes;
+
+		CHECK_INT(ostore_create(conn, sizes[i], NULL, &draft), 0);
+		bytes = ostore_buffer(draft);
+		CHECK(bytes != NULL);
+		for (uint64_t j = 0; j < sizes[i]; j++)
+			CHECK_INT(bytes[j], 0);
+		if (sizes[i] >= 2 * MIB)
+			CHECK_INT((uintptr_t)bytes % (2 * MIB), 0);
+		pattern_fill(bytes, sizes[i], i);
+		CHECK_FAILS(ostore_get(conn, ostore_object_id(draft), 1, 0, 0, &early), ENOENT);
+		CHECK(early == NULL);
+		CHECK_FAILS(ostore_map(draft), EINVAL);
+		CHECK_FAILS(ostore_dup(draft, &early), EINVAL);
+		CHECK_INT(ostore_seal(draft, false), 0);
+		CHECK(ostore_buffer(draft) == NULL);
+		CHECK_FAILS(ostore_seal(draft, false), EINVAL);
+		CHECK_FAILS(ostore_abort(draft), EINVAL);
+		CHECK_INT(ostore_map(draft), 0);
+		CHECK(pattern_is(ostore_data(draft), sizes[i], i));
+		CHECK_INT(refs_of(conn, ostore_object_id(draft)) >= 1, 1);
+		ostore_release(draft);
+	}
+	ostore_close(conn);
+}
+
+static void a_draft_of_no_bytes_has_no_buffer(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *draft;
+
+	CHECK_INT(ostore_create(conn, 0, NULL, &draft), 0);
+	CHECK(ostore_buffer(draft) == NULL);
+	CHECK_INT(ostore_seal(draft, true), 0);
+	CHECK_INT(ostore_map(draft), 0);
+	CHECK(ostore_data(draft) == NULL);
+	ostore_release(draft);
+	ostore_close(conn);
+}
+
+/* Old pointers stay good, show what was sealed, and cannot change it. */
+static void a_kept_view_is_private(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *draft, *got;
+	unsigned char *bytes;
+
+	CHECK_INT(ostore_create(conn, 3 * MIB, NULL, &draft), 0);
+	bytes = ostore_buffer(draft);
+	pattern_fill(bytes, 3 * MIB, 9);
+	CHECK_INT(ostore_seal(draft, true), 0);
+	CHECK(pattern_is(bytes, 3 * MIB, 9));
+	bytes[12345] ^= 0xff;
+	CHECK_INT(ostore_get(conn, ostore_object_id(draft), 1, 0, 0, &got), 0);
+	CHECK(ostore_data(got) != bytes);
+	CHECK(pattern_is(ostore_data(got), 3 * MIB, 9));
+	ostore_release(got);
+	ostore_release(draft);
+	ostore_close(conn);
+}
+
+static void an_aborted_draft_never_was(void)
+{
+	struct ostore *conn = connect_or_die();
+	ostore_id id = random_id();
+	struct ostore_object *draft;
+
+	CHECK_INT(ostore_create(conn, 100000, OPTIONS(.id = &id), &draft), 0);
+	CHECK_FAILS(ostore_create(conn, 1, OPTIONS(.id = &id), &(struct ostore_object *){ NULL }), EEXIST);
+	CHECK_INT(ostore_abort(draft), 0);
+	CHECK_INT(ostore_abort(NULL), 0);
+	CHECK_INT(ostore_create(conn, 100000, OPTIONS(.id = &id), &draft), 0);
+	ostore_release(draft); /* the same */
+	CHECK_INT(ostore_put(conn, "x", 1, OPTIONS(.id = &id), NULL), 0);
+	ostore_close(conn);
+}
+
+static void a_sealed_memfd_is_taken_as_it_is(void)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object;
+	unsigned char bytes[100000];
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING), pipe_fds[2];
+
+	pattern_fill(bytes, sizeof bytes, 3);
+	CHECK_INT(write(fd, bytes, sizeof bytes), sizeof bytes);
+	CHECK_FAILS(ostore_put_fd(conn, fd, NULL, &object), EPERM);
+	CHECK_INT(fcntl(fd, F_ADD_SEALS, seals), 0);
+	CHECK_INT(ostore_put_fd(conn, fd, OPTIONS(.metadata = "m", .metadata_size = 1), &object), 0);
+	CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC); /* still ours */
+	close(fd);
+	CHECK_INT(ostore_size(object), sizeof bytes);
+	CHECK_INT(ostore_map(object), 0);
+	CHECK(pattern_is(ostore_data(object), sizeof bytes, 3));
+	ostore_release(object);
+	CHECK_FAILS(ostore_put_fd(conn, -1, NULL, &object), EBADF);
+	CHECK_INT(pipe(pipe_fds), 0);
+	CHECK_FAILS(ostore_put_fd(conn, pipe_fds[0], NULL, &object), EINVAL);
+	ostore_close(conn);
+}
+
+static void metadata_comes_along(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	char *metadata = malloc(OSTORE_METADATA_MAX + 1), *data = calloc(1, 65536);
+	struct ostore_object *object, *got;
+	size_t size;
+
+	pattern_fill(metadata, OSTORE_METADATA_MAX + 1, 1);
+	for (int big = 0; big < 2; big++) {
+		struct ostore_put_options *options =
+			OPTIONS(.metadata = metadata, .metadata_size = OSTORE_METADATA_MAX);
+
+		CHECK_INT(ostore_put(conn, data, 65536, options, &object), 0);
+		CHECK(pattern_is(ostore_metadata(object, &size), OSTORE_METADATA_MAX, 1));
+		CHECK_INT(size, OSTORE_METADATA_MAX);
+		CHECK_INT(ostore_get(other, ostore_object_id(object), 1, 0,
+				  big ? OSTORE_GET_REF : 0, &got), 0);
+		CHECK(pattern_is(ostore_metadata(got, NULL), OSTORE_METADATA_MAX, 1));
+		ostore_release(got);
+		ostore_release(object);
+	}
+	CHECK_FAILS(ostore_put(conn, "", 0,
+			    OPTIONS(.metadata = metadata, .metadata_size = OSTORE_METADATA_MAX + 1),
+			    &object), EMSGSIZE);
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.metadata_size = 1), &object), EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, NULL, &object), 0);
+	CHECK(ostore_metadata(object, &size) == NULL);
+	CHECK_INT(size, 0);
+	ostore_release(object);
+	free(metadata);
+	free(data);
+	ostore_close(conn);
+	ostore_close(other);
+}
+
+static void bad_arguments_are_refused(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object;
+	ostore_id zero = { { 0 } }, id = random_id();
+	char name[OSTORE_NAME_MAX + 2];
+	bool ready;
+
+	memset(name, 'n', sizeof name);
+	name[OSTORE_NAME_MAX + 1] = '\0';
+	CHECK_FAILS(ostore_put(NULL, "", 0, NULL, &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, NULL, 1, NULL, &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.id = &zero), &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.mode = 01777), &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.timeout = -1), &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.name = ""), &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.name = name), &object), EINVAL);
+	CHECK_FAILS(ostore_put(conn, "", 0, &(struct ostore_put_options){ .size = 0 }, &object), EINVAL);
+	CHECK_FAILS(ostore_create(conn, 1, NULL, NULL), EINVAL);
+	CHECK_FAILS(ostore_create(conn, UINT64_MAX, NULL, &object), EFBIG);
+	CHECK_FAILS(ostore_create(conn, UINT64_C(1) << 50, NULL, &object), EFBIG);
+	CHECK_FAILS(ostore_get(conn, NULL, 1, 0, 0, &object), EINVAL);
+	CHECK_FAILS(ostore_get(conn, &zero, 1, 0, 0, &object), EINVAL);
+	CHECK_FAILS(ostore_get(conn, &id, 1, -1, 0, &object), EINVAL);
+	CHECK_FAILS(ostore_get(conn, &id, 1, 0, 0x100, &object), EINVAL);
+	CHECK_FAILS(ostore_get(conn, &id, 1, 0, 0, NULL), EINVAL);
+	CHECK_INT(ostore_get(conn, NULL, 0, 0, 0, NULL), 0);
+	CHECK_FAILS(ostore_wait(conn, &id, 1, 2, 0, &ready), EINVAL);
+	CHECK_FAILS(ostore_hold(conn, name, &id), EINVAL);
+	CHECK_FAILS(ostore_hold(conn, "x", NULL), EINVAL);
+	CHECK_FAILS(ostore_unhold(conn, ""), EINVAL);
+	CHECK_FAILS(ostore_lookup(conn, NULL, &object), EINVAL);
+	CHECK_FAILS(ostore_seal(NULL, false), EINVAL);
+	CHECK_FAILS(ostore_map(NULL), EINVAL);
+	CHECK_FAILS(ostore_stat(conn, NULL, NULL), EINVAL);
+	CHECK_FAILS(ostore_connect(NULL, NULL, NULL), EINVAL);
+	CHECK(ostore_data(NULL) == NULL && ostore_size(NULL) == 0 && ostore_object_id(NULL) == NULL);
+	CHECK(ostore_buffer(NULL) == NULL && ostore_metadata(NULL, NULL) == NULL);
+	ostore_release(NULL);
+	ostore_close(NULL);
+	CHECK(strcmp(ostore_address(conn), getenv("OSTORE_ADDRESS")) == 0);
+	ostore_close(conn);
+}
+
+/* ---- get: waiting, many, none ---- */
+
+static void an_id_that_is_not_there_is_not_found_or_times_out(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object;
+	ostore_id id = random_id();
+	int64_t start = monotonic_ns();
+
+	CHECK_FAILS(ostore_get(conn, &id, 1, 0, 0, &object), ENOENT);
+	CHECK_FAILS(ostore_get(conn, &id, 1, 50 * MS, 0, &object), ETIMEDOUT);
+	CHECK(monotonic_ns() - start >= 50 * MS);
+	CHECK(monotonic_ns() - start < 900 * MS); /* the broker's deadline, not our grace */
+	CHECK_FAILS(ostore_stat(conn, &id, &(struct ostore_stat *){ NULL }), ENOENT);
+	CHECK_FAILS(ostore_lookup(conn, "no such name", &object), ENOENT);
+	CHECK_FAILS(ostore_unhold(conn, "no such name"), ENOENT);
+	CHECK_FAILS(ostore_hold(conn, "name", &id), ENOENT);
+	CHECK_FAILS(ostore_delete(conn, &id, 1, NULL), ENOENT);
+	ostore_close(conn);
+}
+
+static void a_blocked_get_is_woken_by_a_put_elsewhere(void)
+{
+	ostore_id id = random_id();
+	struct ostore *conn;
+	struct ostore_object *object;
+	int go[2], status;
+	char byte = 0;
+	pid_t child;
+
+	CHECK_INT(pipe(go), 0);
+	child = fork_child();
+	if (child == 0) {
+		conn = connect_or_die();
+		CHECK_INT(read(go[0], &byte, 1), 1);
+		CHECK_INT(ostore_put(conn, "there", 6, OPTIONS(.id = &id, .hold = true), NULL), 0);
+		_exit(0);
+	}
+	conn = connect_or_die();
+	CHECK_FAILS(ostore_get(conn, &id, 1, 20 * MS, 0, &object), ETIMEDOUT);
+	CHECK_INT(write(go[1], "g", 1), 1);
+	CHECK_INT(ostore_get(conn, &id, 1, 20 * SEC, 0, &object), 0);
+	CHECK(strcmp(ostore_data(object), "there") == 0);
+	CHECK_INT(waitpid(child, &status, 0), child);
+	CHECK_INT(status, 0);
+	CHECK_INT(ostore_delete(conn, &id, 1, NULL), 0);
+	ostore_release(object);
+	ostore_close(conn);
+}
+
+#define MANY 5000
+
+/* More than fit into a packet, and more mapped ones than descriptors may be in flight. */
+static void many_are_got_at_once_all_or_none(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	static struct ostore_object *puts[MANY], *gots[MANY];
+	static ostore_id ids[MANY];
+	struct ostore_object *object;
+
+	for (size_t i = 0; i < MANY; i++) {
+		CHECK_INT(ostore_put(conn, &i, sizeof i, NULL, &puts[i]), 0);
+		ids[i] = *ostore_object_id(puts[i]);
+	}
+	CHECK_INT(ostore_get(other, ids, MANY, 0, 0, gots), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		CHECK_INT(memcmp(ostore_data(gots[i]), &i, sizeof i), 0);
+		ostore_release(gots[i]);
+	}
+	CHECK_INT(ostore_get(other, ids, 300, 0, OSTORE_GET_MAP, gots), 0);
+	for (size_t i = 0; i < 300; i++) {
+		CHECK_INT(memcmp(ostore_data(gots[i]), &i, sizeof i), 0);
+		ostore_release(gots[i]);
+	}
+	ids[MANY - 1] = random_id();
+	memset(gots, 0xff, sizeof gots);
+	CHECK_FAILS(ostore_get(other, ids, MANY, 0, 0, gots), ENOENT);
+	for (size_t i = 0; i < MANY; i++)
+		CHECK(gots[i] == NULL);
+	/* some known already, one id twice */
+	CHECK_INT(ostore_get(other, ids + 3, 1, 0, 0, &object), 0);
+	ids[0] = ids[3];
+	CHECK_INT(ostore_get(other, ids, 7, 0, 0, gots), 0);
+	CHECK(ostore_data(gots[0]) == ostore_data(object));
+	for (size_t i = 0; i < 7; i++)
+		ostore_release(gots[i]);
+	ostore_release(object);
+	refs_become(conn, &ids[1], 1); /* the put's */
+	for (size_t i = 0; i < MANY; i++)
+		ostore_release(puts[i]);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+static void a_second_get_asks_nobody(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *put = put_pattern(conn, MIB, 1), *a, *b, *c;
+	ostore_id id = *ostore_object_id(put);
+
+	CHECK_INT(ostore_get(conn, &id, 1, 0, 0, &a), 0);
+	CHECK_INT(ostore_get(conn, &id, 1, 0, 0, &b), 0);
+	CHECK(ostore_data(a) == ostore_data(b));
+	CHECK_INT(ostore_dup(b, &c), 0);
+	CHECK(ostore_data(c) == ostore_data(a));
+	CHECK_INT(pins_of(conn, &id), 1);
+	ostore_release(a);
+	ostore_release(b);
+	CHECK(pattern_is(ostore_data(c), MIB, 1));
+	CHECK_INT(pins_of(conn, &id), 1);
+	ostore_release(c);
+	CHECK_INT(pins_of(conn, &id), 0);
+	CHECK(refs_of(conn, &id) >= 1);
+	ostore_release(put);
+	CHECK_INT(refs_of(conn, &id), 0);
+	ostore_close(conn);
+}
+
+static void a_bare_reference_is_mapped_later(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_object *put = put_pattern(conn, 100000, 1), *got;
+
+	CHECK_INT(ostore_get(other, ostore_object_id(put), 1, 0, OSTORE_GET_REF, &got), 0);
+	CHECK(ostore_data(got) == NULL);
+	CHECK_INT(ostore_size(got), 100000);
+	CHECK_INT(pins_of(conn, ostore_object_id(put)), 0);
+	CHECK_INT(ostore_map(got), 0);
+	CHECK_INT(ostore_map(got), 0);
+	CHECK(pattern_is(ostore_data(got), 100000, 1));
+	CHECK_INT(pins_of(conn, ostore_object_id(put)), 1);
+	ostore_release(got);
+	ostore_release(put);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+static void wait_tells_which_are_ready(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *a = put_pattern(conn, 1, 1), *b = put_pattern(conn, 2, 1);
+	ostore_id ids[3] = { *ostore_object_id(a), random_id(), *ostore_object_id(b) };
+	bool ready[3];
+
+	CHECK_INT(ostore_wait(conn, ids, 3, 2, OSTORE_FOREVER, ready), 2);
+	CHECK(ready[0] && !ready[1] && ready[2]);
+	CHECK_INT(ostore_wait(conn, ids, 3, 3, 30 * MS, ready), 2);
+	CHECK_INT(ostore_wait(conn, ids, 3, 3, 0, ready), 2);
+	CHECK_INT(ostore_wait(conn, ids + 1, 1, 1, 0, ready), 0);
+	CHECK_INT(ostore_wait(conn, ids, 0, 0, 0, ready), 0);
+	ostore_release(a);
+	ostore_release(b);
+	ostore_close(conn);
+}
+
+/* ---- what the kernel promises ---- */
+
+static void dies_of_sigsegv(volatile unsigned char *at)
+{
+	pid_t child = fork_child();
+	int status;
+
+	if (child == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		*at = 1;
+		_exit(0);
+	}
+	CHECK_INT(waitpid(child, &status, 0), child);
+	CHECK(WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0));
+}
+
+static void a_mapped_object_cannot_be_written(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *put = put_pattern(conn, MIB, 1), *got, *clean;
+	unsigned char *bytes;
+	struct ostore *other = connect_or_die();
+
+	CHECK_INT(ostore_get(conn, ostore_object_id(put), 1, 0, 0, &got), 0);
+	bytes = (unsigned char *)ostore_data(got);
+	dies_of_sigsegv(bytes + 100);
+	/* A process may make its own view writable: then it has pages of its own,
+	 * and the object has not changed. */
+	if (mprotect(bytes, MIB, PROT_READ | PROT_WRITE) == 0)
+		bytes[100] ^= 0xff;
+	CHECK_INT(ostore_get(other, ostore_object_id(put), 1, 0, 0, &clean), 0);
+	CHECK(pattern_is(ostore_data(clean), MIB, 1));
+	ostore_release(clean);
+	ostore_release(got);
+	ostore_release(put);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+/* The memfd of a draft, taken from under the library, is of no use after the seal. */
+static void a_sealed_memfd_refuses_writers(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *draft;
+	char path[64];
+	int fd = -1, writer;
+	void *map;
+
+	CHECK_INT(ostore_create(conn, MIB, NULL, &draft), 0);
+	for (int i = 3; i < 200 && fd < 0; i++)
+		if (fcntl(i, F_GET_SEALS) >= 0)
+			fd = dup(i);
+	CHECK(fd >= 0);
+	CHECK_INT(ostore_seal(draft, false), 0);
+	CHECK(pwrite(fd, "x", 1, 0) < 0 && errno == EPERM);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(map == MAP_FAILED && errno == EPERM);
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map == MAP_FAILED || (mprotect(map, 4096, PROT_READ | PROT_WRITE) < 0 && errno == EACCES));
+	CHECK(ftruncate(fd, 0) < 0);
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	(void)fchmod(fd, 0600);
+	writer = open(path, O_RDWR);
+	CHECK(writer < 0 || (pwrite(writer, "x", 1, 0) < 0 && errno == EPERM));
+	if (writer >= 0)
+		close(writer);
+	close(fd);
+	ostore_release(draft);
+	ostore_close(conn);
+}
+
+/* A page that the kernel holds could still change: no seal, and nothing lost. */
+static void a_draft_that_somebody_maps_cannot_be_sealed(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *draft;
+	unsigned char *bytes;
+	void *map;
+	int fd = -1;
+
+	CHECK_INT(ostore_create(conn, MIB, NULL, &draft), 0);
+	for (int i = 3; i < 200 && fd < 0; i++)
+		if (fcntl(i, F_GET_SEALS) >= 0)
+			fd = i;
+	map = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	for (int keep = 0; keep < 2; keep++) {
+		CHECK_FAILS(ostore_seal(draft, keep), EBUSY);
+		bytes = ostore_buffer(draft);
+		CHECK(bytes != NULL);
+		bytes[4097] = (unsigned char)(7 + keep);
+		CHECK_INT(((unsigned char *)map)[4097], 7 + keep);
+	}
+	munmap(map, MIB);
+	CHECK_INT(ostore_seal(draft, false), 0);
+	CHECK_INT(ostore_map(draft), 0);
+	CHECK_INT(((const unsigned char *)ostore_data(draft))[4097], 8);
+	ostore_release(draft);
+	ostore_close(conn);
+}
+
+/* Both processes made their own mapping; neither inherited it. */
+static void every_process_sees_one_address(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *put = put_pattern(conn, 3 * MIB, 1), *got;
+	ostore_id id = *ostore_object_id(put);
+	struct ostore_stat *stat;
+	const void *theirs;
+	int answer[2];
+
+	CHECK_INT(pipe(answer), 0);
+	if (fork_child() == 0) {
+		struct ostore *own = connect_or_die();
+
+		CHECK_INT(ostore_get(own, &id, 1, 0, 0, &got), 0);
+		theirs = ostore_data(got);
+		CHECK(ostore_is_shared_address(got));
+		CHECK_INT(write(answer[1], &theirs, sizeof theirs), sizeof theirs);
+		_exit(0);
+	}
+	CHECK_INT(read(answer[0], &theirs, sizeof theirs), sizeof theirs);
+	CHECK_INT(ostore_map(put), 0);
+	CHECK(ostore_is_shared_address(put));
+	CHECK(ostore_data(put) == theirs);
+	CHECK_INT(ostore_stat(conn, &id, &stat), 0);
+	CHECK((uintptr_t)theirs == stat->address);
+	ostore_stat_free(stat);
+	wait(NULL);
+	ostore_release(put);
+	ostore_close(conn);
+}
+
+/* ---- names, leases, deletion ---- */
+
+static void a_name_keeps_an_object(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object;
+	ostore_id id, other;
+
+	CHECK_INT(ostore_put(conn, "1", 1, OPTIONS(.name = "c-api name"), &object), 0);
+	id = *ostore_object_id(object);
+	ostore_release(object);
+	ostore_close(conn);
+	conn = connect_or_die();
+	CHECK_INT(ostore_lookup(conn, "c-api name", &object), 0);
+	CHECK_INT(memcmp(ostore_object_id(object), &id, sizeof id), 0);
+	CHECK_INT(ostore_size(object), 1);
+	CHECK_INT(ostore_hold(conn, "c-api second", &id), 0);
+	CHECK_INT(refs_of(conn, &id), 3);
+	/* a name that is taken moves */
+	CHECK_INT(ostore_put(conn, "2", 1, OPTIONS(.name = "c-api name", .metadata = "x", .metadata_size = 1), NULL), 0);
+	CHECK_INT(refs_of(conn, &id), 2);
+	ostore_release(object);
+	CHECK_INT(ostore_lookup(conn, "c-api name", &object), 0);
+	other = *ostore_object_id(object);
+	CHECK(memcmp(&other, &id, sizeof id) != 0);
+	ostore_release(object);
+	CHECK_INT(ostore_unhold(conn, "c-api name"), 0);
+	CHECK_INT(ostore_unhold(conn, "c-api second"), 0);
+	CHECK_FAILS(ostore_lookup(conn, "c-api name", &object), ENOENT);
+	CHECK_INT(ostore_put(conn, "3", 1, OPTIONS(.id = &(ostore_id){ { 1 } }, .hold = true), NULL), 0);
+	CHECK_INT(refs_of(conn, &(ostore_id){ { 1 } }), 1);
+	CHECK_INT(ostore_delete(conn, &(ostore_id){ { 1 } }, 1, NULL), 0);
+	ostore_close(conn);
+}
+
+static void a_lease_keeps_an_object_on_its_way(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object = put_pattern(conn, 1000, 4);
+	ostore_id id = *ostore_object_id(object);
+	ostore_token token, wrong;
+
+	CHECK_INT(ostore_export(object, &token), 0);
+	ostore_release(object);
+	ostore_close(conn); /* the sender dies */
+	conn = connect_or_die();
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(ostore_import(conn, &id, &token, &object), 0);
+		CHECK_INT(ostore_size(object), 1000);
+		CHECK_INT(ostore_map(object), 0);
+		CHECK(pattern_is(ostore_data(object), 1000, 4));
+		ostore_release(object);
+	}
+	CHECK_INT(ostore_delete(conn, &id, 1, NULL), 0);
+	CHECK_FAILS(ostore_import(conn, &id, &token, &object), ENOENT);
+	memset(&wrong, 1, sizeof wrong);
+	id = random_id();
+	CHECK_FAILS(ostore_import(conn, &id, &wrong, &object), ENOENT);
+	ostore_close(conn);
+}
+
+static void a_deleted_object_stays_for_those_who_map_it(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_object *put = put_pattern(conn, MIB, 1), *got, *again;
+	ostore_id ids[3] = { *ostore_object_id(put), random_id() };
+	int errors[3] = { 1, 1, 1 };
+
+	CHECK_INT(ostore_get(other, ids, 1, 0, 0, &got), 0);
+	CHECK_FAILS(ostore_delete(conn, ids, 2, errors), ENOENT);
+	CHECK_INT(errors[0], 0);
+	CHECK_INT(errors[1], -ENOENT);
+	CHECK_INT(errors[2], 1);
+	CHECK_FAILS(ostore_get(conn, ids, 1, OSTORE_FOREVER, 0, &again), ENOENT);
+	CHECK_FAILS(ostore_map(put), ENOENT);
+	CHECK(pattern_is(ostore_data(got), MIB, 1));
+	/* the id is free, and the new object is another */
+	CHECK_INT(ostore_put(conn, "new", 4, OPTIONS(.id = &ids[0]), &again), 0);
+	ostore_release(put);
+	CHECK_INT(ostore_map(again), 0);
+	CHECK(strcmp(ostore_data(again), "new") == 0);
+	CHECK(pattern_is(ostore_data(got), MIB, 1));
+	ostore_release(got);
+	CHECK_INT(ostore_get(other, ids, 1, 0, 0, &got), 0);
+	CHECK(strcmp(ostore_data(got), "new") == 0);
+	CHECK_INT(refs_of(conn, ids) >= 2, 1);
+	ostore_release(got);
+	ostore_release(again);
+	refs_become(conn, ids, 0);
+	CHECK_INT(ostore_delete(conn, ids, 0, NULL), 0);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+/* ---- looking ---- */
+
+static void list_and_stat_tell_everything(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object, *mapped;
+	struct ostore_info *infos;
+	struct ostore_stat *stat;
+	ostore_id id;
+	size_t n, seen = 0;
+	bool by_us = false, by_name = false;
+
+	CHECK_INT(ostore_put(conn, "abc", 3,
+			  OPTIONS(.name = "c-api listed", .metadata = "meta", .metadata_size = 4, .mode = 0640),
+			  &object), 0);
+	id = *ostore_object_id(object);
+	CHECK_INT(ostore_get(conn, &id, 1, 0, OSTORE_GET_MAP, &mapped), 0);
+	CHECK_INT(ostore_list(conn, &infos, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		if (memcmp(&infos[i].id, &id, sizeof id) != 0)
+			continue;
+		seen++;
+		CHECK_INT(infos[i].size, 3);
+		CHECK_INT(infos[i].metadata_size, 4);
+		CHECK(memcmp(infos[i].metadata, "meta", 4) == 0);
+		CHECK_INT(infos[i].state, OSTORE_RESIDENT);
+		CHECK_INT(infos[i].mode, 0640);
+		CHECK_INT(infos[i].uid, geteuid());
+		CHECK_INT(infos[i].gid, getegid());
+		CHECK_INT(infos[i].pins, 1);
+		CHECK(infos[i].created_ns > 0);
+		CHECK(infos[i].names[0] && strcmp(infos[i].names[0], "c-api listed") == 0);
+		CHECK(infos[i].names[1] == NULL);
+	}
+	CHECK_INT(seen, 1);
+	for (size_t i = 1; i < n; i++)
+		CHECK(infos[i - 1].created_ns <= infos[i].created_ns);
+	ostore_list_free(infos);
+	ostore_list_free(NULL);
+
+	CHECK_INT(ostore_stat(conn, &id, &stat), 0);
+	CHECK_INT(stat->info.size, 3);
+	CHECK_INT(stat->deleted, 0);
+	CHECK(stat->address != 0 && stat->charged_bytes >= 3);
+	for (size_t i = 0; i < stat->n_holders; i++) {
+		const struct ostore_holder *holder = &stat->holders[i];
+
+		if (holder->kind == OSTORE_HOLDER_CONNECTION && holder->pid == getpid()) {
+			by_us = true;
+			CHECK_INT(holder->uid, geteuid());
+			CHECK_INT(holder->pins, 1);
+			CHECK(holder->comm && *holder->comm);
+		}
+		if (holder->kind == OSTORE_HOLDER_NAME)
+			by_name = strcmp(holder->name, "c-api listed") == 0;
+	}
+	CHECK(by_us && by_name);
+	ostore_stat_free(stat);
+	ostore_stat_free(NULL);
+	CHECK_INT(ostore_unhold(conn, "c-api listed"), 0);
+	ostore_release(mapped);
+	ostore_release(object);
+	ostore_close(conn);
+}
+
+static void a_long_list_comes_in_pages(void)
+{
+	struct ostore *conn = connect_or_die();
+	static struct ostore_object *objects[700];
+	struct ostore_info *infos;
+	size_t n, n_before;
+
+	CHECK_INT(ostore_list(conn, &infos, &n_before), 0);
+	ostore_list_free(infos);
+	for (size_t i = 0; i < 700; i++)
+		CHECK_INT(ostore_put(conn, &i, sizeof i, OPTIONS(.metadata = &i, .metadata_size = sizeof i),
+				  &objects[i]), 0);
+	CHECK_INT(ostore_list(conn, &infos, &n), 0);
+	CHECK_INT(n, n_before + 700);
+	for (size_t i = 0; i < 700; i++)
+		CHECK_INT(memcmp(infos[n_before + i].metadata, &i, sizeof i), 0);
+	ostore_list_free(infos);
+	for (size_t i = 0; i < 700; i++)
+		ostore_release(objects[i]);
+	ostore_close(conn);
+}
+
+static void stats_and_config_are_filled(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_stats *stats;
+	struct ostore_setting *settings;
+	struct ostore_object *draft;
+	size_t n;
+	bool puts = false, capacity = false, bpf = false;
+
+	CHECK_INT(ostore_create(conn, MIB, NULL, &draft), 0);
+	CHECK_INT(ostore_stats(conn, &stats), 0);
+	CHECK(stats->capacity_bytes >= 64 * MIB && stats->capacity_bytes <= GIB);
+	CHECK(stats->objects_created >= 1);
+	CHECK(stats->clients >= 1);
+	CHECK(stats->generation >= 1);
+	CHECK(stats->worker_pid > 1);
+	CHECK(stats->max_descriptors > stats->descriptors);
+	CHECK(strlen(stats->version) > 0);
+	for (size_t i = 0; i < stats->n_counters; i++)
+		puts |= strcmp(stats->counters[i].name, "puts") == 0;
+	for (size_t i = 0; i < stats->n_features; i++) {
+		bpf |= strcmp(stats->features[i].name, "bpf") == 0;
+		CHECK(stats->features[i].on == (*stats->features[i].reason == '\0'));
+	}
+	CHECK(puts && bpf);
+	ostore_stats_free(stats);
+	ostore_stats_free(NULL);
+	CHECK_INT(ostore_config(conn, &settings, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		CHECK(*settings[i].key && *settings[i].origin);
+		capacity |= strcmp(settings[i].key, "capacity") == 0;
+	}
+	CHECK(capacity);
+	ostore_config_free(settings);
+	ostore_config_free(NULL);
+	CHECK_INT(ostore_abort(draft), 0);
+	ostore_close(conn);
+}
+
+/* ---- room ---- */
+
+static void a_full_store_says_who_fills_it(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_stats *stats;
+	struct ostore_object *held, *more;
+	uint64_t capacity;
+	int64_t start;
+
+	CHECK_INT(ostore_stats(conn, &stats), 0);
+	capacity = stats->capacity_bytes;
+	ostore_stats_free(stats);
+	CHECK_FAILS(ostore_create(conn, capacity + 1, NULL, &more), EFBIG);
+	CHECK_INT(ostore_create(conn, capacity / 2 + MIB, OPTIONS(.timeout = 5 * SEC), &held), 0);
+	start = monotonic_ns();
+	CHECK_FAILS(ostore_create(conn, capacity / 2, OPTIONS(.timeout = 100 * MS), &more), ENOBUFS);
+	CHECK(monotonic_ns() - start >= 100 * MS);
+	CHECK_INT(ostore_seal(held, false), 0);
+	ostore_release(held);
+	/* nobody refers to it any more: it makes room */
+	CHECK_INT(ostore_create(conn, capacity / 2, OPTIONS(.timeout = 10 * SEC), &more), 0);
+	CHECK_INT(ostore_abort(more), 0);
+	ostore_close(conn);
+}
+
+static void taken_ids_are_refused(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object = put_pattern(conn, 10, 1), *draft;
+	ostore_id id = *ostore_object_id(object);
+
+	CHECK_FAILS(ostore_put(conn, "", 0, OPTIONS(.id = &id), NULL), EEXIST);
+	CHECK_FAILS(ostore_put(conn, &id, sizeof id, OPTIONS(.id = &id), NULL), EEXIST);
+	CHECK_FAILS(ostore_create(conn, 100000, OPTIONS(.id = &id), &draft), EEXIST);
+	ostore_release(object);
+	ostore_close(conn);
+}
+
+/* ---- handles outlive connections ---- */
+
+static void a_closed_connection_leaves_its_mappings(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *small = put_pattern(conn, 100, 1), *big = put_pattern(conn, MIB, 2), *copy;
+	struct ostore_object *draft;
+
+	CHECK_INT(ostore_map(small), 0);
+	CHECK_INT(ostore_map(big), 0);
+	CHECK_INT(ostore_create(conn, MIB, NULL, &draft), 0);
+	ostore_close(conn);
+	CHECK(pattern_is(ostore_data(small), 100, 1));
+	CHECK(pattern_is(ostore_data(big), MIB, 2));
+	CHECK_FAILS(ostore_seal(draft, false), ECONNREFUSED);
+	CHECK_INT(ostore_dup(big, &copy), 0);
+	ostore_release(small);
+	ostore_release(big);
+	CHECK(pattern_is(ostore_data(copy), MIB, 2));
+	ostore_release(draft);
+	ostore_release(copy);
+}
+
+/* Run on its own, with a capacity of 5 GiB. */
+static void more_than_4_gib(void)
+{
+	static unsigned char piece[64 * MIB];
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct iovec pieces[66];
+	struct ostore_object *put, *got;
+	const unsigned char *bytes;
+	uint64_t size = 65 * sizeof piece + 1;
+
+	pattern_fill(piece, sizeof piece, 1);
+	for (int i = 0; i < 66; i++)
+		pieces[i] = (struct iovec){ piece, sizeof piece };
+	pieces[65].iov_len = 1;
+	CHECK_INT(ostore_putv(conn, pieces, 66, NULL, &put), 0);
+	CHECK_INT(ostore_get(other, ostore_object_id(put), 1, 0, 0, &got), 0);
+	CHECK_INT(ostore_size(got), size);
+	bytes = ostore_data(got);
+	CHECK(ostore_is_shared_address(got));
+	CHECK(memcmp(bytes, piece, 1000) == 0);
+	CHECK(memcmp(bytes + 64 * sizeof piece, piece, sizeof piece) == 0);
+	CHECK_INT(bytes[size - 1], piece[0]);
+	ostore_release(got);
+	ostore_release(put);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+static const struct test tests[] = {
+#define TEST(name) { #name, name }
+	TEST(ids_are_32_hex_digits),
+	TEST(words_are_there),
+	TEST(every_size_comes_back_exactly),
+	TEST(pieces_arrive_in_order),
+	TEST(a_draft_is_written_in_place_and_sealed),
+	TEST(a_draft_of_no_bytes_has_no_buffer),
+	TEST(a_kept_view_is_private),
+	TEST(an_aborted_draft_never_was),
+	TEST(a_sealed_memfd_is_taken_as_it_is),
+	TEST(metadata_comes_along),
+	TEST(bad_arguments_are_refused),
+	TEST(an_id_that_is_not_there_is_not_found_or_times_out),
+	TEST(a_blocked_get_is_woken_by_a_put_elsewhere),
+	TEST(many_are_got_at_once_all_or_none),
+	TEST(a_second_get_asks_nobody),
+	TEST(a_bare_reference_is_mapped_later),
+	TEST(wait_tells_which_are_ready),
+	TEST(a_mapped_object_cannot_be_written),
+	TEST(a_sealed_memfd_refuses_writers),
+	TEST(a_draft_that_somebody_maps_cannot_be_sealed),
+	TEST(every_process_sees_one_address),
+	TEST(a_name_keeps_an_object),
+	TEST(a_lease_keeps_an_object_on_its_way),
+	TEST(a_deleted_object_stays_for_those_who_map_it),
+	TEST(list_and_stat_tell_everything),
+	TEST(a_long_list_comes_in_pages),
+	TEST(stats_and_config_are_filled),
+	TEST(a_full_store_says_who_fills_it),
+	TEST(taken_ids_are_refused),
+	TEST(a_closed_connection_leaves_its_mappings),
+};
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "more_than_4_gib") == 0) {
+		more_than_4_gib();
+		return 0;
+	}
+	return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);
+}

@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One thread that waits would hold up the others of its connection.
+. "${top_srcdir:-.}/tests/lib/functions.sh"
+
+start_broker --capacity=256MiB
+"$top_builddir/tests/sys/client-threads" threads_wait_independently || fail "threads"
+"$top_builddir/tests/sys/client-threads" torture 2 || fail "torture"

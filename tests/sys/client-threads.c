@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads on one connection, signals, limits, and a broker that goes.
+ *
+ *	client-threads NAME...         one of the tests below
+ *	client-threads torture SECONDS put, get and verify from several threads and
+ *	                               connections until the time is over; then print
+ *	                               how many rounds were made.  The broker may be
+ *	                               killed meanwhile, its supervisor not.
+ */
+#undef NDEBUG
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "client-test.h"
+
+#define N_THREADS 4
+
+static struct ostore *shared;
+static atomic_bool stop;
+static atomic_ulong rounds;
+
+/* ---- torture ---- */
+
+struct player {
+	pthread_t thread;
+	struct ostore *conn;
+	uint64_t seed;
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *state >> 33;
+}
+
+static void check_one(struct ostore *conn, const ostore_id *id, uint64_t size, uint64_t seed,
+	unsigned int flags)
+{
+	struct ostore_object *got;
+
+	CHECK_INT(ostore_get(conn, id, 1, 30 * SEC, flags, &got), 0);
+	if (flags & OSTORE_GET_REF)
+		CHECK_INT(ostore_map(got), 0);
+	CHECK_INT(ostore_size(got), size);
+	CHECK(pattern_is(ostore_data(got), size, seed));
+	ostore_release(got);
+}
+
+static void play_put(struct player *player, uint64_t *state, unsigned char *scratch)
+{
+	static const uint64_t sizes[] = { 0, 1, 100, 4096, 65536, 70000, 300000, 2 * MIB };
+	uint64_t size = sizes[next_random(state) % 8], seed = next_random(state);
+	struct ostore_object *object;
+	ostore_id id;
+
+	pattern_fill(scratch, size, seed);
+	if (next_random(state) % 2) {
+		CHECK_INT(ostore_put(player->conn, scratch, size, NULL, &object), 0);
+	} else {
+		CHECK_INT(ostore_create(player->conn, size, NULL, &object), 0);
+		if (size > 0)
+			memcpy(ostore_buffer(object), scratch, size);
+		CHECK_INT(ostore_seal(object, next_random(state) % 2), 0);
+	}
+	id = *ostore_object_id(object);
+	check_one(player->conn, &id, size, seed, (unsigned int)(next_random(state) % 3));
+	if (next_random(state) % 4 == 0)
+		CHECK_INT(ostore_delete(player->conn, &id, 1, NULL), 0);
+	ostore_release(object);
+}
+
+static void play_batch(struct player *player, uint64_t *state)
+{
+	struct ostore_object *puts[40], *gots[40];
+	ostore_id ids[40];
+	bool ready[40];
+	size_t n = 1 + next_random(state) % 40;
+
+	for (size_t i = 0; i < n; i++) {
+		CHECK_INT(ostore_put(player->conn, &i, sizeof i, NULL, &puts[i]), 0);
+		ids[i] = *ostore_object_id(puts[i]);
+	}
+	CHECK_INT(ostore_wait(player->conn, ids, n, n, 30 * SEC, ready), (long long)n);
+	CHECK_INT(ostore_get(player->conn, ids, n, 30 * SEC,
+			  next_random(state) % 2 ? OSTORE_GET_MAP : 0, gots), 0);
+	for (size_t i = 0; i < n; i++) {
+		CHECK_INT(memcmp(ostore_data(gots[i]), &i, sizeof i), 0);
+		ostore_release(gots[i]);
+		ostore_release(puts[i]);
+	}
+}
+
+static void play_name(struct player *player, uint64_t *state)
+{
+	struct ostore_object *object;
+	struct ostore_stat *stat;
+	ostore_token token;
+	uint64_t value = next_random(state);
+	char name[40];
+	ostore_id id;
+
+	(void)snprintf(name, sizeof name, "torture %p", (void *)player);
+	CHECK_INT(ostore_put(player->conn, &value, sizeof value,
+			  &(struct ostore_put_options){ .size = sizeof(struct ostore_put_options),
+				  .name = name }, &object), 0);
+	id = *ostore_object_id(object);
+	CHECK_INT(ostore_export(object, &token), 0);
+	ostore_release(object);
+	CHECK_INT(ostore_lookup(player->conn, name, &object), 0);
+	CHECK_INT(ostore_map(object), 0);
+	CHECK_INT(memcmp(ostore_data(object), &value, sizeof value), 0);
+	CHECK_INT(ostore_stat(player->conn, &id, &stat), 0);
+	CHECK_INT(stat->info.refs >= 3, 1); /* ours, the name's, the lease's */
+	ostore_stat_free(stat);
+	ostore_release(object);
+	CHECK_INT(ostore_unhold(player->conn, name), 0);
+	CHECK_INT(ostore_import(player->conn, &id, &token, &object), 0);
+	CHECK_INT(ostore_delete(player->conn, &id, 1, NULL), 0);
+	ostore_release(object);
+}
+
+static void *play(void *argument)
+{
+	struct player *player = argument;
+	unsigned char *scratch = malloc(2 * MIB);
+	uint64_t state = player->seed;
+
+	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+		switch (next_random(&state) % 4) {
+		case 0:
+			play_batch(player, &state);
+			break;
+		case 1:
+			play_name(player, &state);
+			break;
+		default:
+			play_put(player, &state, scratch);
+		}
+		atomic_fetch_add(&rounds, 1);
+	}
+	free(scratch);
+	return NULL;
+}
+
+/* What is left when all is released: nothing that anybody refers to. */
+static void nothing_is_left(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_info *infos;
+	size_t n;
+
+	CHECK_INT(ostore_list(conn, &infos, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t refs = infos[i].refs;
+		struct ostore_stat *stat;
+
+		for (int tries = 0; refs > 0 && tries < 200; tries++) {
+			if (ostore_stat(conn, &infos[i].id, &stat) < 0)
+				break;
+			refs = stat->info.refs + stat->info.pins;
+			ostore_stat_free(stat);
+			if (refs > 0)
+				usleep(10000);
+		}
+		CHECK_INT(refs, 0);
+	}
+	ostore_list_free(infos);
+	ostore_close(conn);
+}
+
+static int torture(double seconds)
+{
+	struct player players[N_THREADS + 2];
+	size_t n = sizeof players / sizeof *players;
+	int64_t end = monotonic_ns() + (int64_t)(seconds * 1e9);
+
+	shared = connect_or_die();
+	for (size_t i = 0; i < n; i++) {
+		players[i].conn = i < N_THREADS ? shared : connect_or_die();
+		players[i].seed = i * 7919 + 1;
+		CHECK_INT(pthread_create(&players[i].thread, NULL, play, &players[i]), 0);
+	}
+	while (monotonic_ns() < end)
+		usleep(20000);
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < n; i++)
+		pthread_join(players[i].thread, NULL);
+	for (size_t i = N_THREADS; i < n; i++)
+		ostore_close(players[i].conn);
+	ostore_close(shared);
+	nothing_is_left();
+	printf("%lu rounds\n", atomic_load(&rounds));
+	return 0;
+}
+
+/* ---- threads ---- */
+
+static void *get_in_turn(void *argument)
+{
+	ostore_id *ids = argument;
+	struct ostore_object *objects[8];
+
+	for (int i = 0; i < 8; i++) {
+		CHECK_INT(ostore_get(shared, &ids[i], 1, 30 * SEC, OSTORE_GET_MAP, &objects[i]), 0);
+		CHECK(ostore_is_shared_address(objects[i]));
+		CHECK_INT(*(const int *)ostore_data(objects[i]), i);
+	}
+	for (int i = 0; i < 8; i++)
+		ostore_release(objects[i]);
+	return NULL;
+}
+
+/* Threads that wait for different things do not hold each other up, and threads
+ * that get the same object at once have one mapping of it. */
+static void threads_wait_independently(void)
+{
+	struct ostore *conn = connect_or_die();
+	ostore_id ids[8];
+	pthread_t threads[N_THREADS];
+	struct ostore_put_options options = { .size = sizeof options, .hold = true };
+
+	shared = connect_or_die();
+	for (int i = 0; i < 8; i++)
+		CHECK_INT(ostore_id_random(&ids[i]), 0);
+	for (int i = 0; i < N_THREADS; i++)
+		CHECK_INT(pthread_create(&threads[i], NULL, get_in_turn, ids), 0);
+	for (int i = 0; i < 8; i++) {
+		struct ostore_object *object;
+
+		usleep(5000);
+		/* this thread's own request, while they wait on the same connection */
+		CHECK_INT(ostore_put(shared, "x", 1, NULL, &object), 0);
+		ostore_release(object);
+		options.id = &ids[i];
+		CHECK_INT(ostore_put(conn, &i, sizeof i, &options, NULL), 0);
+	}
+	for (int i = 0; i < N_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_INT(ostore_delete(conn, ids, 8, NULL), 0);
+	ostore_close(shared);
+	ostore_close(conn);
+}
+
+/* ---- signals ---- */
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void *interrupt(void *argument)
+{
+	usleep(100000);
+	pthread_kill(*(pthread_t *)argument, SIGUSR1);
+	return NULL;
+}
+
+struct waiting {
+	ostore_id id;
+	int result;
+};
+
+static void *wait_long(void *argument)
+{
+	struct waiting *waiting = argument;
+	struct ostore_object *object;
+
+	waiting->result = ostore_get(shared, &waiting->id, 1, 30 * SEC, 0, &object);
+	return NULL;
+}
+
+/* A handler ends the wait of its thread, be it the reader or a follower, with
+ * and without SA_RESTART, and leaves the connection and the other thread alone. */
+static void a_signal_ends_a_wait(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	pthread_t self = pthread_self(), other, interrupter;
+	struct waiting waiting;
+	struct ostore_object *object;
+
+	shared = connect_or_die();
+	for (int i = 0; i < 4; i++) {
+		bool we_follow = i & 1;
+		ostore_id id;
+		bool ready;
+
+		action.sa_flags = i & 2 ? SA_RESTART : 0;
+		CHECK_INT(sigaction(SIGUSR1, &action, NULL), 0);
+		CHECK_INT(ostore_id_random(&id), 0);
+		if (we_follow) {
+			CHECK_INT(ostore_id_random(&waiting.id), 0);
+			CHECK_INT(pthread_create(&other, NULL, wait_long, &waiting), 0);
+			usleep(50000);
+		}
+		CHECK_INT(pthread_create(&interrupter, NULL, interrupt, &self), 0);
+		if (i < 2)
+			CHECK_FAILS(ostore_get(shared, &id, 1, OSTORE_FOREVER, 0, &object), EINTR);
+		else
+			CHECK_FAILS(ostore_wait(shared, &id, 1, 1, OSTORE_FOREVER, &ready), EINTR);
+		pthread_join(interrupter, NULL);
+		/* what comes late for the cancelled request is given back */
+		CHECK_INT(ostore_put(shared, "x", 1,
+				  &(struct ostore_put_options){ .size = sizeof(struct ostore_put_options), .id = &id },
+				  &object), 0);
+		ostore_release(object);
+		if (we_follow) {
+			CHECK_INT(ostore_put(shared, "y", 1,
+					  &(struct ostore_put_options){ .size = sizeof(struct ostore_put_options),
+						  .id = &waiting.id, .hold = true }, NULL), 0);
+			pthread_join(other, NULL);
+			CHECK_INT(waiting.result, 0);
+			CHECK_INT(ostore_delete(shared, &waiting.id, 1, NULL), 0);
+		}
+	}
+	ostore_close(shared);
+	nothing_is_left();
+}
+
+/* ---- limits ---- */
+
+/* More objects than the process may have descriptors, got and mapped at once. */
+static void descriptors_are_closed_once_mapped(void)
+{
+	struct rlimit limit = { 64, 64 };
+	static struct ostore_object *puts[500], *gots[500];
+	static ostore_id ids[500];
+	struct ostore *conn;
+
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	conn = connect_or_die();
+	for (size_t i = 0; i < 500; i++) {
+		CHECK_INT(ostore_put(conn, &i, sizeof i, NULL, &puts[i]), 0);
+		ids[i] = *ostore_object_id(puts[i]);
+	}
+	CHECK_INT(ostore_get(conn, ids, 500, 0, OSTORE_GET_MAP, gots), 0);
+	for (size_t i = 0; i < 500; i++)
+		CHECK_INT(memcmp(ostore_data(gots[i]), &i, sizeof i), 0);
+	for (size_t i = 0; i < 500; i++) {
+		ostore_release(gots[i]);
+		ostore_release(puts[i]);
+	}
+	ostore_close(conn);
+	nothing_is_left();
+}
+
+/* When there is none at all, that is what the error says, and nothing is lost. */
+static void no_descriptor_left_is_an_error_of_its_own(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object, *got;
+	char *data = calloc(1, MIB);
+	int fds[1100], n = 0;
+	struct rlimit limit = { 100, 100 };
+
+	CHECK_INT(ostore_put(conn, data, MIB, NULL, &object), 0);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while ((fds[n] = open("/dev/null", O_RDONLY)) >= 0)
+		n++;
+	CHECK_FAILS(ostore_get(conn, ostore_object_id(object), 1, 0, 0, &got), EMFILE);
+	close(fds[--n]);
+	CHECK_INT(ostore_get(conn, ostore_object_id(object), 1, 0, 0, &got), 0);
+	CHECK(memcmp(ostore_data(got), data, MIB) == 0);
+	ostore_release(got);
+	ostore_release(object);
+	ostore_close(conn);
+	free(data);
+	nothing_is_left();
+}
+
+/* ---- no broker any more ---- */
+
+/* Run with BROKER_PID: kills it.  What is mapped stays; everything else says so. */
+static void a_broker_that_goes_leaves_the_mappings(void)
+{
+	struct ostore *conn = connect_or_die();
+	static unsigned char bytes[MIB];
+	struct ostore_object *mapped, *bare, *draft;
+	struct waiting waiting;
+	struct ostore_stats *stats;
+	pthread_t thread;
+	ostore_id id;
+	bool ready;
+
+	CHECK(getenv("BROKER_PID") != NULL);
+	pattern_fill(bytes, sizeof bytes, 1);
+	CHECK_INT(ostore_put(conn, bytes, sizeof bytes, NULL, &mapped), 0);
+	CHECK_INT(ostore_put(conn, bytes, sizeof bytes, NULL, &bare), 0);
+	CHECK_INT(ostore_create(conn, MIB, NULL, &draft), 0);
+	CHECK_INT(ostore_map(mapped), 0);
+	CHECK_INT(ostore_stats(conn, &stats), 0);
+	shared = conn;
+	CHECK_INT(ostore_id_random(&waiting.id), 0);
+	CHECK_INT(pthread_create(&thread, NULL, wait_long, &waiting), 0);
+	usleep(50000);
+	CHECK_INT(kill((pid_t)atoi(getenv("BROKER_PID")), SIGKILL), 0);
+	CHECK_INT(kill(stats->worker_pid, SIGKILL), 0);
+	ostore_stats_free(stats);
+	pthread_join(thread, NULL);
+	CHECK_INT(waiting.result, -ECONNREFUSED);
+	id = waiting.id;
+	for (int i = 0; i < 2; i++) {
+		CHECK_FAILS(ostore_put(conn, "x", 1, NULL, NULL), ECONNREFUSED);
+		CHECK(strstr(ostore_strerror(conn), ostore_address(conn)) != NULL);
+		CHECK_FAILS(ostore_get(conn, &id, 1, OSTORE_FOREVER, 0, &(struct ostore_object *){ NULL }), ECONNREFUSED);
+		CHECK_FAILS(ostore_wait(conn, &id, 1, 1, OSTORE_FOREVER, &ready), ECONNREFUSED);
+		CHECK_FAILS(ostore_map(bare), ECONNREFUSED);
+		CHECK_FAILS(ostore_seal(draft, true), ECONNREFUSED);
+		CHECK_FAILS(ostore_hold(conn, "x", &id), ECONNREFUSED);
+		CHECK_FAILS(ostore_delete(conn, &id, 1, NULL), ECONNREFUSED);
+		CHECK_FAILS(ostore_stats(conn, &stats), ECONNREFUSED);
+	}
+	CHECK(pattern_is(ostore_data(mapped), MIB, 1));
+	if (fork_child() == 0) {
+		CHECK(pattern_is(ostore_data(mapped), MIB, 1));
+		CHECK_FAILS(ostore_put(conn, "x", 1, NULL, NULL), ECONNREFUSED);
+		ostore_release(mapped);
+		ostore_close(conn);
+		_exit(0);
+	}
+	wait(NULL);
+	ostore_release(draft);
+	ostore_release(bare);
+	ostore_close(conn);
+	CHECK(pattern_is(ostore_data(mapped), MIB, 1));
+	ostore_release(mapped);
+}
+
+static const struct test tests[] = {
+#define TEST(name) { #name, name }
+	TEST(threads_wait_independently),
+	TEST(a_signal_ends_a_wait),
+	TEST(descriptors_are_closed_once_mapped),
+	TEST(no_descriptor_left_is_an_error_of_its_own),
+	TEST(a_broker_that_goes_leaves_the_mappings),
+};
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "torture") == 0)
+		return torture(atof(argv[2]));
+	return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);
+}
