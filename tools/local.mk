@@ -35,7 +35,12 @@ tools_osctl_LDADD = \
 	$(SMARTCOLS_LIBS) \
 	$(NULL)
 
+# bash looks for the completion of a command in a file of its name.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = tools/bash-completion/osctl
+
 osctl_tests = \
+	tests/sys/osctl-bash-completion-knows-the-table.sh \
 	tests/sys/osctl-colours-terminals-only.sh \
 	tests/sys/osctl-doctor-fails-without-an-essential.sh \
 	tests/sys/osctl-doctor-needs-no-rights.sh \
