@@ -7,40 +7,12 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fields.h"
 #include "report.h"
 #include "util/cleanup.h"
-
-/* ---- fields ---- */
-
-void write_info(struct writer *writer, const struct ostore_info *info)
-{
-	CLEANUP_FREE char *type = describe_type(info->metadata, info->metadata_size);
-	char text[33];
-
-	writer_string(writer, "id", ostore_id_format(&info->id, text));
-	writer_size(writer, "size", info->size);
-	writer_size(writer, "metadata_size", info->metadata_size);
-	writer_string(writer, "state", ostore_state_name(info->state));
-	writer_count(writer, "refs", info->refs);
-	writer_count(writer, "pins", info->pins);
-	writer_count(writer, "uid", info->uid);
-	writer_count(writer, "gid", info->gid);
-	snprintf(text, sizeof text, "%04o", (unsigned int)info->mode & 0777);
-	writer_string(writer, "mode", text);
-	writer_time(writer, "created_ns", info->created_ns);
-	writer_time(writer, "last_access_ns", info->last_access_ns);
-	writer_count(writer, "accesses", info->accesses);
-	writer_start_list(writer, "names");
-	for (const char *const *name = info->names; name && *name; name++)
-		writer_string(writer, NULL, *name);
-	writer_end(writer);
-	writer_text_only(writer, "type", type);
-}
 
 /* ---- order ---- */
 

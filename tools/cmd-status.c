@@ -2,8 +2,9 @@
 /*
  * `osctl status`: the broker as a whole.
  *
- * Scripts rely on the keys: counters and features that the manual names are
- * always there, whatever the broker sends; others that it sends follow them.
+ * Scripts rely on the keys: counters (and features, see fields.c) that the
+ * manual names are always there, whatever the broker sends; others that it
+ * sends follow them.
  */
 #include "config.h"
 
@@ -17,18 +18,6 @@ static const char *const counter_names[] = {
 	"puts", "gets", "restored_bytes", "restores", "spilled_bytes", "spills",
 	"in_use_evictions", "dropped", "pulls", "pulled_bytes", "full_errors", "faults",
 };
-
-static const char *const feature_names[] = {
-	"bpf", "userfaultfd", "kernel_faults", "huge_pages", "io_uring",
-};
-
-static bool is_known(const char *const *names, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
 
 static void write_counter(struct writer *writer, const char *name, uint64_t value)
 {
@@ -52,35 +41,8 @@ static void write_counters(struct writer *writer, const struct ostore_stats *sta
 		write_counter(writer, counter_names[i], value);
 	}
 	for (size_t j = 0; j < stats->n_counters; j++)
-		if (!is_known(counter_names, ARRAY_SIZE(counter_names), stats->counters[j].name))
+		if (!is_listed(counter_names, ARRAY_SIZE(counter_names), stats->counters[j].name))
 			write_counter(writer, stats->counters[j].name, stats->counters[j].value);
-	writer_end(writer);
-}
-
-static void write_feature(struct writer *writer, const char *name, bool on, const char *reason)
-{
-	writer_start_object(writer, name, WRITER_LINE);
-	writer_bool(writer, "on", on);
-	writer_string(writer, "reason", reason);
-	writer_end(writer);
-}
-
-void write_features(struct writer *writer, const struct ostore_stats *stats)
-{
-	writer_start_object(writer, "features", WRITER_PLAIN);
-	for (size_t i = 0; i < ARRAY_SIZE(feature_names); i++) {
-		const struct ostore_feature *found = NULL;
-
-		for (size_t j = 0; j < stats->n_features; j++)
-			if (strcmp(stats->features[j].name, feature_names[i]) == 0)
-				found = &stats->features[j];
-		write_feature(writer, feature_names[i], found && found->on,
-			found ? found->reason : "the broker does not use it");
-	}
-	for (size_t j = 0; j < stats->n_features; j++)
-		if (!is_known(feature_names, ARRAY_SIZE(feature_names), stats->features[j].name))
-			write_feature(writer, stats->features[j].name, stats->features[j].on,
-				stats->features[j].reason);
 	writer_end(writer);
 }
 

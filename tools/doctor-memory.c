@@ -279,9 +279,13 @@ bool probe_disk(struct text *found)
 
 	/* The directory may not be there yet: then what it would be made in. */
 	while (statfs(path, &fs) < 0) {
-		if (!strrchr(path, '/') || strrchr(path, '/') == path)
-			return text_set(found, "%s: %s", path, strerror(errno)), false;
-		*strrchr(path, '/') = '\0';
+		char *slash = strrchr(path, '/');
+
+		if (!slash || slash == path) {
+			text_set(found, "%s: %s", path, strerror(errno));
+			return false;
+		}
+		*slash = '\0';
 	}
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;

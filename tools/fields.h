@@ -13,7 +13,11 @@ void write_info(struct writer *writer, const struct ostore_info *info);
  * Return: allocated text. */
 char *describe_type(const void *metadata, size_t size);
 
-/* "features" of a broker (status, doctor), into an object that is open. */
+/* "features" of a broker (status, doctor), into an object that is open: those that the
+ * manual names first, whatever the broker sends.  Borrows from stats until the writer is freed. */
 void write_features(struct writer *writer, const struct ostore_stats *stats);
+
+/* Is name one of the n names? */
+bool is_listed(const char *const *names, size_t n, const char *name);
 
 #endif

@@ -15,6 +15,7 @@ tools_osctl_SOURCES = \
 	tools/doctor-kernel.c \
 	tools/doctor-memory.c \
 	tools/doctor.h \
+	tools/fields.c \
 	tools/fields.h \
 	tools/options.c \
 	tools/osctl.c \
@@ -60,6 +61,7 @@ osctl_tests = \
 	tests/sys/osctl-put-stores-mode-and-metadata.sh \
 	tests/sys/osctl-rm-deletes-all-that-it-can.sh \
 	tests/sys/osctl-shows-hostile-bytes-as-text.sh \
+	tests/sys/osctl-tells-the-type-of-python-objects.sh \
 	tests/sys/osctl-text-output-is-as-expected.sh \
 	tests/sys/osctl-usage-errors-name-the-wrong-word.sh \
 	tests/sys/ostore-manual-names-every-error.sh \
