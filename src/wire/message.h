@@ -26,9 +26,10 @@
  * needs one.  Strings are carried with their NUL, and checked to have exactly
  * one, at the end.
  *
- * Two sockets a client.  The *call* socket carries requests (serial chosen by
- * the client, never 0; the reply has it too, and WIRE_CANCEL names a request by
- * it) and their replies in any order.  The *service*
+ * Two sockets a client.  The *call* socket carries requests and their replies in
+ * any order.  The serial of a request is chosen by the client: never 0, and never
+ * the same for two requests of a connection, as the reply, WIRE_CANCEL and a retry
+ * name the request by it.  A client that breaks this confuses itself alone.  The *service*
  * socket, handed over in the hello's reply, carries what the broker asks of the
  * client's service thread.
  *
