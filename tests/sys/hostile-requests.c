@@ -99,6 +99,31 @@ static void release_of_nothing(void)
 	raw_close(raw);
 }
 
+/* As if it had made them before a worker died: with each serial that the owner may have used. */
+static void false_retries(struct raw *raw, struct id128 id, struct id128 draft)
+{
+	static const uint16_t types[] = { WIRE_CREATE, WIRE_PUT, WIRE_PUT_FD, WIRE_SEAL, WIRE_ABORT,
+		WIRE_DELETE };
+	int memfd = make_memfd(4096, 1, HARD_SEALS);
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		for (uint64_t serial = 1; serial < 10; serial++)
+			for (int which = 0; which < 2; which++) {
+				struct wire_item item = { .id = which ? draft : id, .size = 4096,
+					.data = "private", .data_size = 7 };
+				struct wire_request request = { .type = types[i], .retry = true,
+					.serial = serial, .items = &item, .n_items = 1 };
+				struct wire_reply reply;
+
+				if (raw_call(raw, &request, &memfd, types[i] == WIRE_PUT_FD,
+						&reply) == 0)
+					die("a false retry of %s succeeds",
+						wire_type_name(types[i]));
+			}
+	close(memfd);
+	raw->serial = 1000;
+}
+
 static void drafts_of_others(void)
 {
 	struct raw *owner = raw_open(), *raw = raw_open();
@@ -112,6 +137,7 @@ static void drafts_of_others(void)
 	expect_status(raw_get(raw, item.id, 0, 0, &reply), -ENOENT, "get of a draft");
 	expect_status(raw_create(raw, item.id, 4096, &none), -EEXIST, "create of a draft");
 	expect_error(raw_seal(raw, item.id), "seal of another's draft");
+	false_retries(raw, item.id, item.id);
 	expect_error(raw_call(raw, &abort_it, NULL, 0, NULL), "abort of another's draft");
 	expect_status(raw_release(raw, item.id, 1, 0), 0, "release of another's draft");
 	expect_served(raw, "who released another's draft");
@@ -344,6 +370,7 @@ static void as_a_stranger(struct id128 id, struct id128 draft)
 		}
 		expect_status(raw_release(raw, item.id, 9, 9), 0, "release of another's object");
 	}
+	false_retries(raw, id, draft);
 	expect_status(raw_call(raw, &list, NULL, 0, &reply), 0, "LIST");
 	for (uint32_t i = 0; i < reply.n_items; i++)
 		if (reply.items[i].uid != STRANGER_UID)

@@ -8,7 +8,7 @@
  *  - all that was charged comes back: STATUS says the same as before (but for its
  *    counters), nobody refers to anything, and the worker has the same number of
  *    descriptors open;
- *  - it is the same worker.
+ *  - it is the same worker, unless it was the attack's part to kill it.
  * Exit status 77: the attack is impossible here.
  */
 #include "hostile.h"
@@ -50,7 +50,8 @@ static bool is_charge(const char *key)
 {
 	return !starts_with(key, "counter.") && !starts_with(key, "counters.") &&
 		!starts_with(key, "feature") && !starts_with(key, "rate") &&
-		!strstr(key, "_per_s") && strcmp(key, "thrashing") != 0;
+		!strstr(key, "_per_s") && strcmp(key, "thrashing") != 0 &&
+		strcmp(key, "generation") != 0;
 }
 
 static uint64_t account_number(const struct account *account, const char *key)
@@ -95,8 +96,9 @@ static void account_read(struct account *account, struct raw *judge)
 	account->n_open = count_open((pid_t)account_number(account, "worker_pid"));
 }
 
-/* Return: is all as it was?  @say: name what is not */
-static bool account_equal(const struct account *before, const struct account *after, bool say)
+/* Return: is all as it was?  @worker_too: and the worker; @say: name what is not */
+static bool account_equal(const struct account *before, const struct account *after,
+	bool worker_too, bool say)
 {
 	bool equal = before->n_open == after->n_open;
 
@@ -107,6 +109,8 @@ static bool account_equal(const struct account *before, const struct account *af
 		uint64_t number = account_number(after, before->fields[i].key);
 
 		if (number == before->fields[i].number)
+			continue;
+		if (!worker_too && strcmp(before->fields[i].key, "worker_pid") == 0)
 			continue;
 		equal = false;
 		if (say)
@@ -171,7 +175,7 @@ static pid_t start_good_client(int stop[2], int rounds[2])
 {
 	pid_t pid;
 
-	assert(pipe(stop) == 0 && pipe(rounds) == 0);
+	assert(pipe2(stop, O_CLOEXEC) == 0 && pipe2(rounds, O_CLOEXEC) == 0);
 	assert(fcntl(rounds[1], F_SETFL, O_NONBLOCK) == 0);
 	pid = fork();
 	assert(pid >= 0);
@@ -210,7 +214,8 @@ static int wait_exit(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static bool all_came_back(struct raw *judge, const struct account *before, bool say)
+static bool all_came_back(struct raw *judge, const struct account *before, bool worker_too,
+	bool say)
 {
 	struct account after;
 	unsigned int n_held = sweep(judge);
@@ -218,66 +223,88 @@ static bool all_came_back(struct raw *judge, const struct account *before, bool 
 	if (n_held > 0 && say)
 		fprintf(stderr, "%u objects are still referred to\n", n_held);
 	account_read(&after, judge);
-	return account_equal(before, &after, say) && n_held == 0;
+	return account_equal(before, &after, worker_too, say) && n_held == 0;
 }
 
-static int judge_attack(const struct attack *attack)
+/* A judge whose account is that of a broker with nothing in it. */
+static struct raw *new_judge(struct account *account)
 {
-	struct account before, settled;
+	struct account settled;
 	struct raw *judge;
-	int stop[2], rounds[2], status;
-	pid_t good, attacker;
-	int64_t deadline;
 
 	warm_up();
 	judge = raw_open();
 	account_read(&settled, judge);
 	do { /* until the warm-up is over */
-		before = settled;
+		*account = settled;
 		usleep(50000);
 		(void)sweep(judge);
 		account_read(&settled, judge);
-	} while (!account_equal(&before, &settled, false));
+	} while (!account_equal(account, &settled, true, false));
+	return judge;
+}
 
-	good = start_good_client(stop, rounds);
-	await_round(rounds[0]);
-	attacker = fork();
-	assert(attacker >= 0);
-	if (attacker == 0) {
+/* Return: exit status. */
+static int run_attack(const struct attack *attack, const struct raw *judge)
+{
+	pid_t pid = fork();
+
+	assert(pid >= 0);
+	if (pid == 0) {
 		close(judge->call);
-		close(stop[1]);
-		close(rounds[0]);
 		alarm(120);
 		attack->run();
 		_exit(0);
 	}
-	status = wait_exit(attacker);
-	if (status != 0) {
-		close(stop[1]);
-		(void)wait_exit(good);
-		raw_close(judge);
-		return status;
-	}
-	await_round(rounds[0]);
-	close(stop[1]);
-	status = wait_exit(good);
-	if (status != 0)
-		die("the good client ended with status %d", status);
+	return wait_exit(pid);
+}
 
+static int run_beside_good_client(const struct attack *attack, const struct raw *judge)
+{
+	int stop[2], rounds[2], status;
+	pid_t good = start_good_client(stop, rounds);
+
+	await_round(rounds[0]);
+	status = run_attack(attack, judge);
+	if (status == 0)
+		await_round(rounds[0]);
+	close(stop[1]);
+	if (wait_exit(good) != 0 && status == 0)
+		die("the good client failed");
+	close(rounds[0]);
+	return status;
+}
+
+static int judge_attack(const struct attack *attack)
+{
+	struct account before;
+	struct raw *judge = new_judge(&before);
+	int64_t deadline;
+	int status;
+
+	if (attack->kills_worker) {
+		status = run_attack(attack, judge);
+		raw_close(judge); /* its worker is dead */
+		warm_up();
+		judge = raw_open();
+	} else {
+		status = run_beside_good_client(attack, judge);
+	}
 	deadline = now_ns() + RAW_PATIENCE_MS * NS_PER_MS;
-	while (!all_came_back(judge, &before, now_ns() > deadline)) {
+	while (status == 0 && !all_came_back(judge, &before, !attack->kills_worker,
+				       now_ns() > deadline)) {
 		if (now_ns() > deadline)
 			die("after the attack \"%s\" not all came back", attack->name);
 		usleep(20000);
 	}
 	raw_close(judge);
-	return 0;
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	const struct attack *const lists[] = { packet_attacks, request_attacks, descriptor_attacks,
-		fork_attacks, life_attacks };
+		fork_attacks, life_attacks, crash_attacks };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		for (const struct attack *attack = lists[i]; attack->name; attack++)

@@ -9,6 +9,7 @@ struct attack {
 	const char *name;
 	/* Runs in a process of its own.  Dies unless each of its wrongs got what it deserves. */
 	void (*run)(void);
+	bool kills_worker; /* then no good client is beside it */
 };
 
 /* The end of each list has no name. */
@@ -17,6 +18,7 @@ extern const struct attack request_attacks[];
 extern const struct attack descriptor_attacks[];
 extern const struct attack fork_attacks[];
 extern const struct attack life_attacks[];
+extern const struct attack crash_attacks[];
 
 /* A client that does everything right, until stop_fd can be read; one byte to
  * round_fd after each round.  Dies when it is disturbed.  Does not return. */

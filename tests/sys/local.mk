@@ -35,6 +35,7 @@ tests_sys_survivor_LDADD = src/client/libostore.la
 check_PROGRAMS += tests/sys/hostile
 tests_sys_hostile_SOURCES = \
 	tests/fuzz/wire-samples.h \
+	tests/sys/hostile-crash.c \
 	tests/sys/hostile-descriptors.c \
 	tests/sys/hostile-forks.c \
 	tests/sys/hostile-good.c \
@@ -60,10 +61,12 @@ hostile_tests = \
 	tests/sys/hostile-double-seal-is-an-error.sh \
 	tests/sys/hostile-drafts-of-others-are-out-of-reach.sh \
 	tests/sys/hostile-dying-at-any-point-gives-all-back.sh \
+	tests/sys/hostile-dying-during-a-crash-gives-all-back.sh \
 	tests/sys/hostile-dying-with-everything-gives-all-back.sh \
 	tests/sys/hostile-dying-with-its-socket-elsewhere-gives-all-back.sh \
 	tests/sys/hostile-empty-packets-are-refused.sh \
 	tests/sys/hostile-false-acknowledgements-are-refused.sh \
+	tests/sys/hostile-false-claims-after-a-crash-add-nothing.sh \
 	tests/sys/hostile-garbage-is-refused.sh \
 	tests/sys/hostile-hugetlb-memfds-are-errors.sh \
 	tests/sys/hostile-hundreds-of-descriptors-in-a-packet-are-refused.sh \
@@ -86,6 +89,7 @@ hostile_tests = \
 	tests/sys/hostile-senseless-cancels-do-nothing.sh \
 	tests/sys/hostile-senseless-cursors-do-nothing.sh \
 	tests/sys/hostile-serials-of-zero-are-refused.sh \
+	tests/sys/hostile-silence-after-a-crash-holds-up-nobody.sh \
 	tests/sys/hostile-sparse-memfds-are-charged-whole.sh \
 	tests/sys/hostile-spoiled-drafts-do-not-become-objects.sh \
 	tests/sys/hostile-stopped-clients-hold-up-nobody.sh \
