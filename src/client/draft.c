@@ -282,7 +282,8 @@ static int write_pieces(int fd, const struct iovec *pieces, size_t n)
 			size_t skip = n_batch == 0 ? done : 0;
 			size_t size = MIN(pieces[n_batch].iov_len - skip, room);
 
-			batch[n_batch].iov_base = (char *)pieces[n_batch].iov_base + skip;
+			batch[n_batch].iov_base = skip ? (char *)pieces[n_batch].iov_base + skip :
+							 pieces[n_batch].iov_base;
 			batch[n_batch].iov_len = size;
 			room -= size;
 		}
@@ -307,8 +308,9 @@ static int write_pieces(int fd, const struct iovec *pieces, size_t n)
 static void copy_pieces(void *to, const struct iovec *pieces, size_t n)
 {
 	for (; n > 0; n--, pieces++) {
-		if (pieces->iov_len > 0)
-			memcpy(to, pieces->iov_base, pieces->iov_len);
+		if (pieces->iov_len == 0)
+			continue;
+		memcpy(to, pieces->iov_base, pieces->iov_len);
 		to = (char *)to + pieces->iov_len;
 	}
 }

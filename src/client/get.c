@@ -322,8 +322,12 @@ void ostore_release(struct ostore_object *object)
 		fork_introduce_child(conn);
 	draft_end(object);
 	objects_drop(object);
-	(void)call_flush(conn);
-	call_poll(conn);
+	if (conn->releases) {
+		/* Somebody has to notice when the worker is another one by now, to which
+		 * this release, like what was said before, means nothing. */
+		(void)call_flush(conn);
+		call_poll(conn);
+	}
 	connection_leave(conn);
 }
 

@@ -299,7 +299,7 @@ static int use_map(struct entry *entry, int fd, uint64_t address, struct view **
 			r = map_sealed(fd, entry->size, address, &view->data, &view->shared_address);
 		if (r < 0) {
 			free(view);
-			return r == -EMFILE || r == -ENFILE ? -EMFILE : -ENOMEM;
+			return r;
 		}
 		entry->map = view;
 	}

@@ -74,8 +74,8 @@ struct ostore_object {
 /* objects_record() - a reply's item granted us a reference (and perhaps more)
  * @fd: of a WIRE_ITEM_FD item; -1 when the kernel could not deliver it.  Consumed
  * @draft: it is a draft, and the fd its memfd
- * Return: 0, -ENOMEM, -EMFILE (no descriptor, or no mapping, was to be had; the
- *   grant is recorded even so), -EPROTO. */
+ * Return: 0, -ENOMEM, -EMFILE, or what mmap(2) said (the grant is recorded even
+ *   so), -EPROTO. */
 int objects_record(struct ostore *conn, const struct wire_item *item, int fd, bool draft,
 	struct grant *grant);
 

@@ -270,6 +270,8 @@ static void *wait_long(void *argument)
 	struct ostore_object *object;
 
 	waiting->result = ostore_get(shared, &waiting->id, 1, 30 * SEC, 0, &object);
+	if (waiting->result == 0)
+		ostore_release(object);
 	return NULL;
 }
 
