@@ -1,6 +1,7 @@
 # The client library: C programs, and the scripts that run them against a broker.
 check_PROGRAMS += \
 	tests/sys/c-api \
+	tests/sys/client-distrusts-the-broker \
 	tests/sys/client-fork \
 	tests/sys/client-threads \
 	$(NULL)
@@ -9,6 +10,14 @@ tests_sys_c_api_SOURCES = \
 	tests/sys/client-test.h \
 	$(NULL)
 tests_sys_c_api_LDADD = src/client/libostore.la
+# With the hidden functions of wire, to play the broker.
+tests_sys_client_distrusts_the_broker_SOURCES = \
+	tests/sys/client-distrusts-the-broker.c \
+	tests/sys/client-test.h \
+	$(NULL)
+tests_sys_client_distrusts_the_broker_LDADD = src/client/libclient.la
+TESTS += tests/sys/client-distrusts-the-broker
+
 tests_sys_client_fork_SOURCES = \
 	tests/sys/client-fork.c \
 	tests/sys/client-test.h \
