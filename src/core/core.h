@@ -72,6 +72,9 @@
  *      accepted, the wait included.  Larger than capacity (or the uid's quota):
  *      -EFBIG (-EDQUOT) at once.  At its deadline (its own timeout or queue_deadline): -ENOBUFS,
  *      with a sentence that names the largest holders and what to do.
+ *      A PUT_FD brings a descriptor that counts from its arrival: while it can be
+ *      made good by evicting, it may stand on the connections' reserve until what
+ *      is being closed is closed; else -ENOBUFS at once.
  *  R10 A slot address belongs to one object until the object is gone; sizes up
  *      to 1 TiB have one.  See core/arena.h.
  *  R11 Retries (WIRE_FLAG_RETRY) of what was done before the worker died answer

@@ -859,6 +859,30 @@ START_TEST(descriptors_are_a_second_capacity)
 }
 END_TEST
 
+START_TEST(an_offered_memfd_counts_from_its_arrival)
+{
+	struct wire_item item = { .id = id_of(100), .size = 10 };
+	const struct wire_request request = { .type = WIRE_PUT_FD, .items = &item, .n_items = 1 };
+	uint32_t a, reserve;
+
+	w->config.max_fds = 20;
+	world_start(w);
+	a = connect_as(w, 1000);
+	reserve = core_fd_reserve(w->core);
+	for (unsigned int n = 1; n <= 20 - 3 - reserve; n++)
+		put(w, a, n, 10);
+	w->fd_open[w->next_fd] = true;
+	ck_assert_int_eq(ask(w, a, request, w->next_fd++), -ENOBUFS); /* all are in use */
+	ck_assert_uint_eq(w->n_strangers, 1);
+	release(w, a, 1, 1, 0);
+	w->hold[CORE_CLOSE] = true;
+	w->fd_open[w->next_fd] = true;
+	ck_assert_int_eq(ask(w, a, request, w->next_fd++), 0); /* before the other is closed */
+	ck_assert_uint_eq(world_totals(w).fds, 20 - reserve + 1);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(connections_are_limited_per_uid_and_by_descriptors)
 {
 	const struct core_peer peer = { .uid = 1000, .call_fd = -1, .service_fd = -1, .pid_fd = -1 };
@@ -1189,6 +1213,7 @@ int main(void)
 		a_quota_is_met_at_the_cost_of_the_uids_own_objects,
 		the_full_error_names_who_holds_most_and_what_to_do,
 		descriptors_are_a_second_capacity,
+		an_offered_memfd_counts_from_its_arrival,
 		connections_are_limited_per_uid_and_by_descriptors,
 		the_queue_is_fifo_within_a_uid_and_takes_turns_between_them,
 		a_waiting_create_is_passed_a_bounded_number_of_times,
