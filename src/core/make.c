@@ -250,9 +250,7 @@ static void add_item(struct core *core, uint32_t conn, struct pending *pending,
 		return;
 	}
 	r = check_item(core, conn, item, request, &text);
-	/* The offered memfd is here already: it counts now, if need be on what is being closed. */
-	if (r == 0 && fd >= 0 &&
-		(room_make(core, 0, 1) == ROOM_NO || core->n_fds >= core->config.max_fds)) {
+	if (r == 0 && fd >= 0 && !room_for_offered(core)) {
 		text = scratch_text(core, "object %s: all of the broker's %u descriptors are in use: "
 			"release references, or raise max_descriptors", object_id_text(core, &item->id),
 			core->config.max_fds);

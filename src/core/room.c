@@ -88,6 +88,19 @@ enum room room_make(struct core *core, uint64_t bytes, uint32_t fds)
 	return room_fits(core, bytes, fds) ? ROOM_YES : ROOM_SOON;
 }
 
+bool room_for_offered(struct core *core)
+{
+	const int64_t at_best =
+		free_space(core, true).fds + (int64_t)core->n_pool + (int64_t)core->n_victims;
+
+	if (at_best < 1 || core->n_fds >= core->config.max_fds)
+		return false;
+	while (free_space(core, true).fds < 1 && core->n_freeing_fds < CLOSING_MAX)
+		if (!pool_shed(core))
+			object_evict(core, object_victim(core));
+	return true;
+}
+
 bool room_quota_fits(const struct account *account, uint64_t bytes)
 {
 	return bytes <= minus(account->quota, account->bytes);

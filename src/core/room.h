@@ -26,7 +26,10 @@ enum room {
 bool room_fits(const struct core *core, uint64_t bytes, uint32_t fds);
 /* Evict what is needed, and nothing if that would not be enough. */
 enum room room_make(struct core *core, uint64_t bytes, uint32_t fds);
-/* The same for a uid's quota, at the cost of its own objects. */
+/* Can a descriptor that is here already be counted?  Evicts for it; until that is closed, the
+ * descriptor stands on the connections' reserve. */
+bool room_for_offered(struct core *core);
+/* room_make() for a uid's quota, at the cost of its own objects. */
 enum room room_quota(struct core *core, struct account *account, uint64_t bytes);
 /* Does the quota leave room for this much?  Evicts nothing. */
 bool room_quota_fits(const struct account *account, uint64_t bytes);

@@ -83,17 +83,6 @@ static bool fits(const struct space *space, const struct want *want)
 		space->records >= 1;
 }
 
-bool model_has_fd(struct model *m)
-{
-	struct space now = free_space(m, false);
-
-	m->fd_wanted = true;
-	if (now.records < 1) /* what is evicted leaves its record at once */
-		for (int i = 0; i < OBJECTS; i++)
-			now.records += model_evictable(m, i);
-	return now.fds >= 1 && now.records >= 1;
-}
-
 static bool quota_allows(const struct model *m, const struct want *want)
 {
 	return model_uid_bytes(m, want->uid) + want->bytes <= model_quota(m, want->uid);
@@ -121,6 +110,18 @@ static uint32_t idle_pool(const struct model *m, uint64_t *bytes)
 			n++;
 		}
 	return n;
+}
+
+/* Is there a descriptor for an offered memfd, at the latest when what can be evicted is closed? */
+bool model_has_fd(struct model *m)
+{
+	struct space best = free_space(m, true);
+	uint64_t pool_bytes;
+
+	m->fd_wanted = true;
+	add_evictable(m, &best);
+	best.fds += idle_pool(m, &pool_bytes);
+	return best.fds >= 1 && model_used_fds(m) < m->max_fds;
 }
 
 /* ---- R4 ---- */
