@@ -6,6 +6,9 @@ start_broker --capacity=8MiB
 
 one=$(echo one | "$OSCTL" put --name first -) || fail "put --name"
 two=$(echo two | "$OSCTL" put -) || fail "put"
+three=$(head -c 100000 /dev/zero | "$OSCTL" put -) || fail "put of a stream"
+head -c 100000 /dev/zero >"$TEST_DIR/file"
+four=$("$OSCTL" put "$TEST_DIR/file") || fail "put of a file"
 [ "$("$OSCTL" get first)" = one ] || fail "get by name"
 "$OSCTL" hold second "$one" || fail "hold"
 [ "$("$OSCTL" get second)" = one ] || fail "get by a second name"
@@ -19,7 +22,9 @@ for _ in 1 2 3 4 5 6 7 8; do
 done
 [ "$("$OSCTL" get "$id" | wc -c)" = 2000000 ] || fail "the last filler"
 [ "$("$OSCTL" get first)" = one ] || fail "a named object was evicted"
-[ "$("$OSCTL" get "$two")" = two ] || fail "an object that put holds was evicted"
+for id in "$two" "$three" "$four"; do
+	"$OSCTL" get "$id" >/dev/null || fail "an object that put holds was evicted"
+done
 
 "$OSCTL" unhold filler || fail "unhold"
 "$OSCTL" get filler 2>/dev/null && fail "a name that was given up"
