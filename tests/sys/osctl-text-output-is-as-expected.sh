@@ -16,7 +16,7 @@ expect()
 		-e 's/ +UID +GID MODE/ UID GID MODE/; s/^((u|g)id +)[0-9]+$/\1N/' \
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}/DATE/; s/^(address +)0x[0-9a-f]+$/\1ARENA/' \
 		-e '/^  (KIND|name) /s/([^ ]) +/\1 /g; s/^  name 0 [0-9]+ /  name PID UID /' \
-		-e 's/^(pool +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no )  .*/\1YES-OR-NO  REASON/' \
+		-e 's/^(pool +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no   .+)$/\1YES-OR-WHY-NOT/' \
 		-e 's/^(  (address|version|worker pid|supervisor pid|descriptors|max descriptors) +).*/\1X/' \
 		"$TEST_DIR/out" >"$TEST_DIR/got"
 	diff -u - "$TEST_DIR/got" || fail "osctl $* prints something else"
@@ -81,11 +81,11 @@ rates
   restore           0 B/s
 thrashing           no
 features
-  bpf               YES-OR-NO  REASON
-  userfaultfd       YES-OR-NO  REASON
-  kernel faults     YES-OR-NO  REASON
-  huge pages        YES-OR-NO  REASON
-  io uring          YES-OR-NO  REASON
+  bpf               YES-OR-WHY-NOT
+  userfaultfd       YES-OR-WHY-NOT
+  kernel faults     YES-OR-WHY-NOT
+  huge pages        YES-OR-WHY-NOT
+  io uring          YES-OR-WHY-NOT
 broker
   address           X
   version           X
