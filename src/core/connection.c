@@ -210,14 +210,14 @@ uint32_t connection_fork(struct core *core, uint32_t parent, int fd)
 	uint32_t child;
 
 	if (check_room(core, of->uid) < 0 || !holding_room(core, parent, connection->n_holdings)) {
-		stranger_close(core, fd);
+		stranger_close(core, parent, fd);
 		return CORE_NO_CONN;
 	}
 	memcpy(image.comm, of->comm, sizeof image.comm);
 	child = connection_new(core, &image);
 	if (set_groups(&core->connections[child], connection->groups, connection->n_groups) < 0) {
 		connection_end(core, child);
-		stranger_close(core, fd);
+		stranger_close(core, parent, fd);
 		return CORE_NO_CONN;
 	}
 	copy_holdings(core, parent, child);

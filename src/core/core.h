@@ -242,7 +242,8 @@ enum core_effect_type {
 
 struct core_effect {
 	enum core_effect_type type;
-	uint32_t conn;
+	uint32_t conn; /* REPLY, DISCONNECT; MAKE, ADOPT, SEAL, CLOSE_STRANGER: for whom, so that one
+	                  client's delays are not another's; CORE_NO_CONN: nobody any more */
 	uint32_t ticket;
 	int fd;
 	uint64_t size;

@@ -28,10 +28,15 @@ uint64_t make_bytes(const struct make *make)
 	return make->charge + blob_charge(make->metadata_size);
 }
 
-void stranger_close(struct core *core, int fd)
+void stranger_close(struct core *core, uint32_t conn, int fd)
 {
-	if (fd >= 0)
-		effect_add(core, CORE_CLOSE_STRANGER)->fd = fd;
+	struct core_effect *effect;
+
+	if (fd < 0)
+		return;
+	effect = effect_add(core, CORE_CLOSE_STRANGER);
+	effect->conn = conn;
+	effect->fd = fd;
 }
 
 static bool id_is_making(const struct core *core, const struct id128 *id)
@@ -85,7 +90,8 @@ static void make_free(struct core *core, struct make *make)
 {
 	unlink_make(core, make);
 	if (make->fd >= 0) {
-		stranger_close(core, make->fd);
+		stranger_close(core, make->pending ? make->pending->connection : CORE_NO_CONN,
+			make->fd);
 		core->n_fds--;
 	}
 	blob_free(&core->blobs, make->blob, make->metadata_size);
@@ -246,7 +252,7 @@ static void add_item(struct core *core, uint32_t conn, struct pending *pending,
 	if (request->retry && pending->type != WIRE_CREATE &&
 		was_done(core, conn, pending, &item->id)) {
 		pending_outcome(pending, number, 0, NULL, TABLES_NONE);
-		stranger_close(core, fd);
+		stranger_close(core, conn, fd);
 		return;
 	}
 	r = check_item(core, conn, item, request, &text);
@@ -259,7 +265,7 @@ static void add_item(struct core *core, uint32_t conn, struct pending *pending,
 	}
 	if (r < 0) {
 		pending_outcome(pending, number, r, text, TABLES_NONE);
-		stranger_close(core, fd);
+		stranger_close(core, conn, fd);
 		return;
 	}
 	if (fd >= 0)
@@ -272,7 +278,7 @@ void request_make(struct core *core, uint32_t conn, const struct wire_request *r
 	struct pending *pending = pending_for(core, conn, request);
 
 	if (!pending) {
-		stranger_close(core, fd);
+		stranger_close(core, conn, fd);
 		return;
 	}
 	pending_set_deadline(core, pending, deadline_ns(core->now,
@@ -378,6 +384,7 @@ void make_grant(struct core *core, struct make *make)
 	effect->ticket = make->ticket = operation_new(core,
 		adopt ? OPERATION_ADOPT : OPERATION_MAKE, &operation);
 	operation->make = make;
+	effect->conn = make->pending->connection;
 	effect->size = make->size;
 	effect->fd = adopt ? make->fd : memfd.fd;
 	effect->seal = make->seal;

@@ -21,8 +21,9 @@ struct wire_item;
 struct wire_request;
 
 void request_make(struct core *core, uint32_t conn, const struct wire_request *request, int fd);
-/* Close a descriptor that a client sent and we do not keep. */
-void stranger_close(struct core *core, int fd);
+/* Close a descriptor that a client sent and we do not keep; fd -1: there is none.
+ * @conn: whose; CORE_NO_CONN when it is gone */
+void stranger_close(struct core *core, uint32_t conn, int fd);
 
 /* What it needs in all. */
 uint64_t make_bytes(const struct make *make);

@@ -85,9 +85,9 @@ static void carry_out(struct core *core, uint32_t conn, const struct wire_reques
 	const char *fault = check_shape(request, fd);
 
 	if (connection->condemned || (connection->reconciling && request->type != WIRE_RECONCILE)) {
-		stranger_close(core, fd);
+		stranger_close(core, conn, fd);
 	} else if (fault) {
-		stranger_close(core, fd);
+		stranger_close(core, conn, fd);
 		effect_condemn(core, conn, fault);
 	} else if (request->type == WIRE_PUT_FD) {
 		request_make(core, conn, request, fd);

@@ -48,6 +48,7 @@ static void seal_item(struct core *core, uint32_t conn, struct pending *pending,
 	}
 	effect = effect_add(core, CORE_SEAL);
 	effect->ticket = operation_new(core, OPERATION_SEAL, &operation);
+	effect->conn = conn;
 	effect->fd = object_record(core, o)->fd;
 	effect->size = object_record(core, o)->size;
 	operation->pending = pending;
