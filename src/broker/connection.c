@@ -391,9 +391,36 @@ static void answer_lost_fd(struct broker *broker, struct connection *c,
 		output_reply(broker, c, &reply, NULL, 0, NULL);
 }
 
+/* What is no memfd does not reach the core: it would wait for room there, and with
+ * it the one who is to blame for it. */
+static void refuse_stranger(struct broker *broker, struct connection *c,
+	const struct wire_request *request, int fd, int status)
+{
+	char id[ID128_TEXT_SIZE];
+	struct text text = TEXT_INIT;
+	struct wire_reply reply = {
+		.type = request->type,
+		.serial = request->serial,
+		.status = status,
+		.text = text.bytes,
+	};
+
+	text_set(&text,
+		"object %s: the descriptor is not a memfd: make one with memfd_create(2), and "
+		"seal it",
+		id128_format(&request->items[0].id, id));
+	if (!c->resuming)
+		output_reply(broker, c, &reply, NULL, 0, NULL);
+	if (stranger_bars(broker, c->uid))
+		connection_fail(broker, c, "it sends files that cannot be closed");
+	stranger_bury(broker, fd, c->uid);
+}
+
 static void serve(struct broker *broker, struct connection *c, const struct wire_request *request,
 	int fd)
 {
+	int r;
+
 	switch (request->type) {
 	case WIRE_HELLO:
 		/* Asked again, because a worker died before it could answer. */
@@ -411,6 +438,13 @@ static void serve(struct broker *broker, struct connection *c, const struct wire
 	case WIRE_FORK:
 		fork_connection(broker, c, request, fd);
 		return;
+	case WIRE_PUT_FD:
+		r = memfd_is_sealed(fd);
+		if (r < 0) {
+			refuse_stranger(broker, c, request, fd, r);
+			return;
+		}
+		__attribute__((fallthrough));
 	default:
 		core_request(broker->core, broker->now, c->index, request, fd, NULL);
 	}

@@ -74,7 +74,7 @@ void listener_accept(struct broker *broker)
 		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
 			continue;
 		/* Who makes us close what cannot be closed waits until it is. */
-		if (strangers_of(broker, credentials.uid) >= STRANGERS_PER_UID)
+		if (stranger_bars(broker, credentials.uid))
 			continue;
 		make_room(broker, credentials.uid);
 		broker_settle(broker);

@@ -208,12 +208,17 @@ static int sleep_until(struct broker *broker, struct epoll_event *events, int64_
 	int64_t before = broker->now;
 	int64_t left = due > before ? due - before : 0;
 	struct timespec timeout = { .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
-	int n = epoll_pwait2(broker->epoll_fd, events, EVENTS_A_TURN,
-		due == FOREVER_NS ? NULL : &timeout, NULL);
+	int n = -1;
 
-	if (n < 0 && errno == ENOSYS) /* Linux before 5.11: milliseconds, rounded up */
+	if (left > 0 && due != FOREVER_NS && !broker->without_pwait2) {
+		n = epoll_pwait2(broker->epoll_fd, events, EVENTS_A_TURN, &timeout, NULL);
+		broker->without_pwait2 = n < 0 && errno == ENOSYS;
+	}
+	if (left == 0 || due == FOREVER_NS || broker->without_pwait2) /* ms, rounded up */
 		n = epoll_wait(broker->epoll_fd, events, EVENTS_A_TURN,
-			due == FOREVER_NS ? -1 : (int)MIN(left / NS_PER_MS + 1, 60000));
+			due == FOREVER_NS ? -1
+			: left == 0	  ? 0
+					  : (int)MIN(left / NS_PER_MS + 1, 60000));
 	broker->now = now_ns();
 	if (n > 0 && left > 0 && broker->now - before < SPIN_MAX_NS)
 		learn(broker, false);

@@ -25,8 +25,10 @@
  * answers or ends.  So a clean stop that finds one closes everything by itself
  * (worker.c); after a SIGKILL of the supervisor the memory comes back that late.
  *
- * What hangs is bounded: CHILDREN_MAX processes; further strangers wait, open.
- * A uid with STRANGERS_PER_UID of them is not served until they are gone.
+ * What hangs is bounded: CHILDREN_MAX processes; further strangers wait, open.  A uid
+ * of which HANGING_MAX hang, or STRANGERS_MAX are under way, is not served until they
+ * are gone: its next stranger ends the connection that brings it, and new connections
+ * are refused.
  *
  * Without a supervisor nobody waits for our death and nobody inherits, so a thread
  * will do; debuggers and valgrind do not follow a CLONE_FILES process.
@@ -48,17 +50,20 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define CHILDREN_MAX 64
-#define SOON_NS      (1 * NS_PER_MS)
-#define LATER_NS     (1 * NS_PER_S)
-#define INHERITED_NS (3 * NS_PER_S)
+#define CHILDREN_MAX  64
+#define HANGING_MAX   8  /* of a uid */
+#define STRANGERS_MAX 32 /* of a uid */
+#define HANGING_NS    (200 * NS_PER_MS) /* what is not closed after this hangs */
+#define SOON_NS       (1 * NS_PER_MS)
+#define LATER_NS      (1 * NS_PER_S)
+#define INHERITED_NS  (3 * NS_PER_S)
 
 struct stranger {
 	TAILQ_ENTRY(stranger) link;
 	int fd;      /* -1: its number is free again, but its process still hangs */
 	uid_t uid;
 	pid_t child; /* 0: none yet */
-	int64_t since;
+	int64_t arrived;
 	int64_t keep_until; /* the number is not given back before */
 };
 
@@ -128,7 +133,6 @@ static void start_child(struct broker *broker, struct stranger *s)
 	if (pid == 0)
 		dispose(broker->tombstone, s->fd, worker);
 	s->child = pid > 0 ? (pid_t)pid : 0;
-	s->since = broker->now;
 }
 
 static unsigned int n_children(const struct broker *broker)
@@ -154,7 +158,7 @@ static void bury(struct broker *broker, int fd, uid_t uid, int64_t keep)
 	}
 	s->fd = fd;
 	s->uid = uid;
-	s->since = broker->now;
+	s->arrived = broker->now;
 	s->keep_until = deadline_ns(broker->now, keep);
 	TAILQ_INSERT_TAIL(&broker->strangers, s, link);
 	if (n_children(broker) < CHILDREN_MAX)
@@ -178,14 +182,18 @@ void stranger_inherit(struct broker *broker, int fd)
 		bury(broker, fd, (uid_t)-1, INHERITED_NS);
 }
 
-unsigned int strangers_of(const struct broker *broker, uid_t uid)
+bool stranger_bars(const struct broker *broker, uid_t uid)
 {
 	const struct stranger *s;
-	unsigned int n = 0;
+	unsigned int n = 0, n_hanging = 0;
 
-	TAILQ_FOREACH(s, &broker->strangers, link)
-		n += s->uid == uid;
-	return n;
+	TAILQ_FOREACH(s, &broker->strangers, link) {
+		if (s->uid != uid)
+			continue;
+		n++;
+		n_hanging += broker->now - s->arrived > HANGING_NS;
+	}
+	return n >= STRANGERS_MAX || n_hanging >= HANGING_MAX;
 }
 
 /* Return: is it over? */
@@ -220,7 +228,7 @@ int64_t strangers_tick(struct broker *broker)
 			TAILQ_REMOVE(&broker->strangers, s, link);
 			free(s);
 		} else {
-			young |= broker->now - s->since < 50 * NS_PER_MS;
+			young |= broker->now - s->arrived < HANGING_NS;
 		}
 	}
 	broker->strangers_due = TAILQ_EMPTY(&broker->strangers)

@@ -41,7 +41,6 @@
 #define HANDSHAKES_PER_UID 32
 #define PACKETS_PER_TURN   16 /* of one connection, while others wait */
 #define QUEUED_BYTES_MAX   (32U << 20) /* of replies that a connection does not read */
-#define STRANGERS_PER_UID  8  /* being closed; who has more is not served */
 #define N_HOT              4
 
 struct broker;
@@ -130,6 +129,7 @@ struct broker {
 
 	/* loop.c */
 	int epoll_fd, signal_fd;
+	bool without_pwait2; /* Linux before 5.11 */
 	struct source listener_source, signal_source, crew_source, starter_source;
 	struct connection *hot[N_HOT]; /* read last, first tried when spinning; NULL: none */
 	unsigned int next_hot;
@@ -260,7 +260,8 @@ void report_complaint(struct broker *broker, const struct connection *connection
 void stranger_bury(struct broker *broker, int fd, uid_t uid);
 /* The dead worker left it in the table. */
 void stranger_inherit(struct broker *broker, int fd);
-unsigned int strangers_of(const struct broker *broker, uid_t uid);
+/* Has this uid sent so many that hang, that it is not served until they are gone? */
+bool stranger_bars(const struct broker *broker, uid_t uid);
 int64_t strangers_tick(struct broker *broker);
 void strangers_deinit(struct broker *broker);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#undef NDEBUG
 #include "mute-fuse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -14,8 +16,6 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "raw.h"
 
 #define FILE_NODE 2
 
@@ -68,25 +68,25 @@ static void serve(int device, const struct fuse_in_header *in)
 	}
 }
 
-void mute_fuse_start(struct mute_fuse *fuse)
+int mute_fuse_start(struct mute_fuse *fuse)
 {
 	const char *parent = getenv("TMPDIR");
 	char options[128];
 	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
 	if (device < 0)
-		skip("/dev/fuse: %s", strerror(errno));
+		return -errno;
 	snprintf(fuse->directory, sizeof fuse->directory, "%.40s/mute-XXXXXX",
 		parent ? parent : "/tmp");
-	if (!mkdtemp(fuse->directory))
-		die("%s: %s", fuse->directory, strerror(errno));
+	assert(mkdtemp(fuse->directory));
 	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,allow_other",
 		device, getuid(), getgid());
 	if (mount("mute", fuse->directory, "fuse", MS_NOSUID | MS_NODEV, options) < 0) {
-		int error = errno;
+		int r = -errno;
 
-		rmdir(fuse->directory);
-		skip("mounting a FUSE file system: %s", strerror(error));
+		(void)rmdir(fuse->directory);
+		(void)close(device);
+		return r;
 	}
 	fuse->server = fork();
 	assert(fuse->server >= 0);
@@ -104,6 +104,7 @@ void mute_fuse_start(struct mute_fuse *fuse)
 		}
 	}
 	close(device); /* the server's is the last one: it ends with it */
+	return 0;
 }
 
 int mute_fuse_open(const struct mute_fuse *fuse)
@@ -113,8 +114,7 @@ int mute_fuse_open(const struct mute_fuse *fuse)
 
 	snprintf(path, sizeof path, "%s/file", fuse->directory);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		die("%s: %s", path, strerror(errno));
+	assert(fd >= 0);
 	return fd;
 }
 

@@ -13,8 +13,9 @@ struct mute_fuse {
 	pid_t server;
 };
 
-/* Mount it below $TMPDIR.  Needs root; skips the test where it is impossible. */
-void mute_fuse_start(struct mute_fuse *fuse);
+/* Mount it below $TMPDIR.  Needs root.
+ * Return: 0, or negative errno where it is impossible (skip the test). */
+int mute_fuse_start(struct mute_fuse *fuse);
 /* A new descriptor of a file in it. */
 int mute_fuse_open(const struct mute_fuse *fuse);
 /* End the server: everybody who waits gets an error. */

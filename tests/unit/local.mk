@@ -64,11 +64,11 @@ tests_unit_check_core_crash_LDADD = $(tests_unit_check_core_LDADD)
 check_PROGRAMS += tests/unit/check-broker
 TESTS += tests/unit/check-broker
 tests_unit_check_broker_SOURCES = \
+	tests/sys/mute-fuse.c \
+	tests/sys/mute-fuse.h \
 	tests/unit/check-broker.c \
-	tests/unit/mute-fuse.c \
-	tests/unit/mute-fuse.h \
 	$(NULL)
-tests_unit_check_broker_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_broker_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)
 tests_unit_check_broker_LDADD = \
 	src/broker/libbroker.la \
 	src/memory/libmemory.la \
