@@ -85,7 +85,8 @@ static bool grant_turn(struct core *core)
 	return false;
 }
 
-/* The make goes before those ahead of it: of its own uid, and the first ones of the uids ahead. */
+/* The make goes before those ahead of it: of its own uid, and the first ones of the uids ahead that
+ * are not held up by their quota anyway. */
 static void count_passed(struct core *core, const struct make *passing)
 {
 	struct list *link;
@@ -95,7 +96,8 @@ static void count_passed(struct core *core, const struct make *passing)
 
 		if (account == passing->account)
 			break;
-		first_of(account)->passes++;
+		if (room_quota_fits(account, make_bytes(first_of(account))))
+			first_of(account)->passes++;
 	}
 	list_for_each(link, &passing->account->waiting) {
 		struct make *make = container_of(link, struct make, queue_link);
