@@ -17,7 +17,7 @@ static const struct {
 	{ WIRE_PUT_FD, 30 },
 	{ WIRE_GET, 170 },
 	{ WIRE_RELEASE, 170 },
-	{ WIRE_DELETE, 30 },
+	{ WIRE_DELETE, 60 },
 	{ WIRE_HOLD, 20 },
 	{ WIRE_UNHOLD, 16 },
 	{ WIRE_LOOKUP, 24 },
@@ -158,6 +158,8 @@ static void draw_new_object(struct request_item *item, const struct habits *habi
 	struct rng *rng, const struct model *model)
 {
 	item->id = rng_chance(rng, 8) ? ID_ZERO : (int)rng_below(rng, habits->ids);
+	for (int i = 0; i < 6 && model_find(model, item->id) >= 0; i++) /* mostly a new one */
+		item->id = rng_below(rng, habits->ids);
 	item->mode = draw_mode(rng);
 	item->metadata_size = draw_metadata_size(habits, rng);
 	item->tag = rng_next(rng);
@@ -170,7 +172,7 @@ static void draw_new_object(struct request_item *item, const struct habits *habi
 static uint32_t draw_batch(const struct habits *habits, struct rng *rng)
 {
 	if (rng_chance(rng, 15))
-		return rng_range(rng, 16, ITEMS);
+		return rng_range(rng, 16, 40);
 	return rng_chance(rng, 500) ? 1 : rng_range(rng, 1, habits->batch);
 }
 

@@ -75,7 +75,6 @@
 	X(POOL_GIVEN_BACK, "pool memfds given back")                                        \
 	X(RESIZES_DOWN, "capacity made smaller than what was used")                         \
 	X(CLOCK_BACK, "realtime set back")                                                  \
-	X(SLOTS_REUSED, "arena slots reused")                                               \
 	X(CANCELED, "requests canceled")                                                    \
 	X(AUDITS, "audits of everything by STAT and LIST")
 

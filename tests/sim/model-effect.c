@@ -670,7 +670,7 @@ static void effect_make(struct model *m, const struct core_effect *effect)
 			broken("MAKE from descriptor %d, which is not of the pool", effect->fd);
 		if (kernel_file(m->kernel, effect->fd)->given)
 			broken("MAKE from a memfd that a client has had");
-		m->roles[effect->fd] = ROLE_NONE;
+		m->roles[effect->fd] = ROLE_WANT;
 		COVER(m, POOL_USED);
 	}
 	want->fd = effect->fd;
@@ -775,8 +775,11 @@ void model_effect(struct model *m, const struct core_effect *effect)
 		effect_close_stranger(m, effect);
 		break;
 	case CORE_DISCONNECT:
-		broken("connection %u is said to violate the protocol: %s", effect->conn,
-			effect->text ? effect->text : "no reason given");
+		if (!m->conns[effect->conn].condemned || m->conns[effect->conn].mute)
+			broken("connection %u is said to violate the protocol: %s", effect->conn,
+				effect->text ? effect->text : "no reason given");
+		m->conns[effect->conn].mute = true;
+		break;
 	case CORE_POOL_FILL:
 		if (m->config.pool_max == 0)
 			broken("POOL_FILL, and there is no pool");
@@ -847,6 +850,9 @@ static void settle_waits(struct model *m)
 				(unsigned long long)r->serial, wait->conn);
 		wait->waited = true;
 	}
+	for (int i = 0; i < CONNS; i++)
+		if (m->conns[i].live && m->conns[i].condemned && !m->conns[i].mute)
+			broken("connection %d violates the protocol, and is let go on", i);
 	for (uint32_t i = 0; i < m->n_suspects; i++)
 		if (!get_gone(m, m->suspect_conns[i], &m->suspects[i]))
 			broken("R7: GET is told that an id is gone, and none is");

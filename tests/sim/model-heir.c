@@ -39,7 +39,7 @@ static void death_of_wait(struct model *m, struct wait *wait)
 		for (uint32_t i = 0; i < wait->request.n_items || i == 0; i++)
 			if (wait->status[i] == 0)
 				wait->done |= UINT64_C(1) << i;
-	wait->granted = false;
+	wait->granted = wait->canceled = false;
 	wait->asleep = true;
 	if (wait->request.type == WIRE_HELLO) /* such a client gives up, and begins anew */
 		wait->used = false;
@@ -56,6 +56,7 @@ void model_death(struct model *m, bool lossy)
 		if (m->conns[i].live) {
 			m->conns[i].resume_due = true;
 			m->conns[i].resuming = false;
+			m->conns[i].condemned = m->conns[i].mute = false;
 			memset(m->conns[i].listed_refs, 0, sizeof m->conns[i].listed_refs);
 			memset(m->conns[i].listed_pins, 0, sizeof m->conns[i].listed_pins);
 		}
@@ -78,6 +79,14 @@ void model_heir_begin(struct model *m)
 		m->objects[i].named = false;
 	for (int i = 0; i < CONNS; i++)
 		m->conns[i].named = false;
+}
+
+void model_newborn(struct model *m, uint32_t conn)
+{
+	m->conns[conn].resume_due = true;
+	for (uint32_t i = 0; i < m->n_waits; i++)
+		if (m->waits[i].used && m->waits[i].conn == conn)
+			m->waits[i].used = false;
 }
 
 void model_heir_fd(struct model *m, const struct core_fd *fd, bool lost)

@@ -27,8 +27,6 @@ void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, u
 void model_give_back(struct model *m, uint32_t conn);
 void model_end_wait(struct model *m, int wait);
 uint64_t model_metadata_charge(uint32_t size);
-bool model_is_doomed_fd(const struct model *m, int fd);
-bool model_is_wants(const struct model *m, int fd);
 
 /* ---- model-request.c ---- */
 

@@ -57,23 +57,19 @@ static struct space free_space(const struct model *m, bool soon)
 		.records = (int64_t)m->config.max_objects - used_records(m),
 	};
 
-	for (int fd = 0; soon && fd < (int)m->kernel->top; fd++) {
-		const struct kernel_memfd *file = kernel_file(m->kernel, fd);
-
-		if (file && (m->roles[fd] == ROLE_CLOSING || model_is_doomed_fd(m, fd))) {
-			space.bytes += model_charge(m, file->size);
+	if (!soon)
+		return space;
+	for (int fd = 0; fd < (int)m->kernel->top; fd++)
+		if (m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd)) {
+			space.bytes += m->closing[fd];
 			space.fds++;
 		}
-	}
-	return space;
-}
-
-bool model_is_doomed_fd(const struct model *m, int fd)
-{
 	for (int i = 0; i < OBJECTS; i++)
-		if (m->objects[i].live && m->objects[i].doomed && m->objects[i].fd == fd)
-			return true;
-	return false;
+		if (m->objects[i].live && m->objects[i].doomed && m->objects[i].fd >= 0) {
+			space.bytes += m->objects[i].bytes;
+			space.fds++;
+		}
+	return space;
 }
 
 static bool fits(const struct space *space, const struct want *want)
@@ -235,8 +231,11 @@ void model_leave_queue(struct model *m, uid_t uid)
 static void pass(struct model *m, struct want *ahead, const struct want *want,
 	const struct space *now)
 {
-	/* One that its quota holds up holds up nobody else. */
-	if (quota_allows(m, ahead)) {
+	bool quota = quota_allows(m, ahead);
+
+	if (!quota && ahead->uid != want->uid)
+		return; /* one that its quota holds up holds up nobody else */
+	if (quota) {
 		if (fits(now, ahead))
 			broken("R9: a create of uid %u (%llu bytes) is begun before one of uid %u "
 			       "(%llu bytes), whose turn it is and for which there is room", want->uid,

@@ -480,6 +480,11 @@ static bool has_answer(uint16_t type)
 		type != WIRE_ACK && type != WIRE_CANCEL;
 }
 
+static bool is_one_packet(uint16_t type)
+{
+	return type == WIRE_HOLD || type == WIRE_STAT || type == WIRE_LIST || type == WIRE_CREATE;
+}
+
 void model_unheard(struct model *m, uint32_t conn, const struct request *request)
 {
 	int w;
@@ -532,6 +537,13 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 		model_unheard(m, conn, request);
 		if (request->fd >= 0)
 			m->roles[request->fd] = ROLE_BROKEN;
+		return;
+	}
+	if (request->more && is_one_packet(request->type)) {
+		COVER(m, PROTOCOL_VIOLATIONS);
+		m->conns[conn].condemned = true;
+		w = model_new_wait(m, conn, request->serial);
+		m->waits[w].used = false;
 		return;
 	}
 	if (!has_answer(request->type)) {

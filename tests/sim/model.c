@@ -422,7 +422,7 @@ uint64_t model_used_bytes(const struct model *m)
 
 		if (m->roles[fd] == ROLE_CLOSING)
 			bytes += m->closing[fd];
-		else if (file && !m->kernel->fds[fd].stranger && !model_is_wants(m, fd))
+		else if (file && !m->kernel->fds[fd].stranger && m->roles[fd] != ROLE_WANT)
 			bytes += model_charge(m, file->size);
 	}
 	for (int i = 0; i < WANTS; i++)
@@ -434,22 +434,13 @@ uint64_t model_used_bytes(const struct model *m)
 	return bytes;
 }
 
-/* A pool memfd that a MAKE in flight is using: it is charged as the want. */
-bool model_is_wants(const struct model *m, int fd)
-{
-	for (int i = 0; i < WANTS; i++)
-		if (m->wants[i].used && m->wants[i].state != WANT_QUEUED && m->wants[i].fd == fd)
-			return true;
-	return false;
-}
-
 uint32_t model_used_fds(const struct model *m)
 {
 	uint32_t fds = m->fills;
 
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		if (kernel_file(m->kernel, fd) && !m->kernel->fds[fd].stranger &&
-			!model_is_wants(m, fd))
+			m->roles[fd] != ROLE_WANT)
 			fds++;
 	for (int i = 0; i < WANTS; i++) /* an offered memfd takes one from the start */
 		fds += m->wants[i].used && (m->wants[i].state != WANT_QUEUED || m->wants[i].fd >= 0);

@@ -73,6 +73,7 @@ struct object {
 
 struct conn {
 	bool live;
+	bool condemned;  /* has violated the protocol: DISCONNECT is due */
 	bool mute;       /* must not be sent anything more */
 	bool resume_due; /* a worker died, and WIRE_RESUME has not been sent */
 	bool resuming;   /* WIRE_RESUME was sent, WIRE_RECONCILE is due */
@@ -174,6 +175,7 @@ struct model {
 		ROLE_NONE,
 		ROLE_OBJECT,
 		ROLE_POOL,
+		ROLE_WANT,    /* of the pool, being made into an object: charged as the want */
 		ROLE_CLOSING, /* CLOSE was ordered */
 		ROLE_ORPHAN,  /* CLOSE has to be ordered by the end of the event */
 		ROLE_BROKEN,  /* a stranger's, that CLOSE_STRANGER has to end */
@@ -231,6 +233,8 @@ void model_death(struct model *model, bool lossy);
 /* It died before it had carried out this request. */
 void model_unheard(struct model *model, uint32_t conn, const struct request *request);
 void model_heir_begin(struct model *model);
+/* A connection that the tables know, but that was never told so. */
+void model_newborn(struct model *model, uint32_t conn);
 void model_heir_fd(struct model *model, const struct core_fd *fd, bool lost);
 void model_heir_end(struct model *model);
 /* What this connection believes to hold, as a RECONCILE. */

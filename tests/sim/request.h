@@ -21,7 +21,7 @@
 #define NAMES     6
 #define NAME_NONE -1
 #define TOKENS    24
-#define ITEMS     40 /* most items that a simulated request has */
+#define ITEMS     64 /* most items that a simulated request has */
 
 struct request_item {
 	int id;

@@ -441,7 +441,7 @@ static void meet_newborn(struct world *w, const struct core_fd *fd)
 		model_connected(&w->model, &w->newborn, 0, fd->owner);
 	else
 		model_forked(&w->model, w->parent, fd->owner, fd->fd);
-	w->model.conns[fd->owner].resume_due = true;
+	model_newborn(&w->model, fd->owner);
 	w->clients[fd->owner] = (struct client){
 		.alive = true,
 		.doomed = w->parent == CORE_NO_CONN, /* it gives up waiting for the hello */
@@ -778,16 +778,19 @@ static void send_in_parts(struct world *w, uint32_t conn, struct request *reques
 }
 
 /* It holds a deleted object, and perhaps, without knowing, the one that has its id now: nobody
- * can tell which one it lists. */
-static bool is_ambiguous(const struct world *w, uint32_t conn)
+ * can tell which one it lists.  Or it holds too much for one of our requests. */
+static bool cannot_reconcile(const struct world *w, uint32_t conn)
 {
 	const struct conn *c = &w->model.conns[conn];
+	uint32_t n = 0;
 
-	for (int i = 0; i < OBJECTS && w->model.lossy; i++) {
+	for (int i = 0; i < OBJECTS; i++) {
 		const struct object *object = &w->model.objects[i];
 
-		if (object->live && object->deleted && (c->refs[i] || c->pins[i]) &&
-			model_find(&w->model, object->id) >= 0)
+		if (!object->live || (!c->refs[i] && !c->pins[i]))
+			continue;
+		if (++n == ITEMS || (w->model.lossy && object->deleted &&
+			model_find(&w->model, object->id) >= 0))
 			return true;
 	}
 	return false;
@@ -798,7 +801,7 @@ static void reconcile(struct world *w, uint32_t conn)
 	struct request request;
 	struct client *client = &w->clients[conn];
 
-	if (is_ambiguous(w, conn)) {
+	if (cannot_reconcile(w, conn)) {
 		run_simple(w, EVENT_DISCONNECT, conn);
 		return;
 	}
@@ -911,6 +914,10 @@ static void new_request(struct world *w, uint32_t conn)
 	if (request.type == WIRE_PUT_FD)
 		offer_memfd(w, &request);
 	request.serial = ++client->serial;
+	if (conn != AUDITOR && !request.more && rng_chance(&w->rng, 1) &&
+		(request.type == WIRE_HOLD || request.type == WIRE_STAT ||
+			request.type == WIRE_LIST || request.type == WIRE_CREATE))
+		request.more = true; /* against the protocol: these are one packet */
 	if (request.type == WIRE_FORK || request.type == WIRE_PUT_FD)
 		request.fd = 0; /* so that it is counted */
 	if (!request_encode(&w->scratch, &request))
@@ -940,6 +947,66 @@ static void flood(struct world *w, uint32_t conn)
 			.items = { { .id = ID_ALIEN + (int)rng_below(&w->rng, 4), .name = NAME_NONE } },
 		};
 		run_request(w, conn, &request);
+	}
+}
+
+static bool is_free_id(const struct world *w, int id)
+{
+	for (int i = 0; i < WANTS; i++)
+		if (w->model.wants[i].used && w->model.wants[i].wait >= 0 &&
+			w->model.wants[i].id == id)
+			return false;
+	return model_find(&w->model, id) < 0;
+}
+
+static int free_id(const struct world *w)
+{
+	for (int id = IDS - 1; id >= 0; id--)
+		if (is_free_id(w, id))
+			return id;
+	return ID_ALIEN;
+}
+
+static bool is_ready(const struct world *w, uint32_t conn)
+{
+	const struct client *client = &w->clients[conn];
+
+	return client->alive && !client->must_reconcile && !client->must_retry && !client->doomed;
+}
+
+/* One waits for nearly all the room that there is, and small ones pass it, again and again. */
+static void crowd(struct world *w, uint32_t conn)
+{
+	struct request request = { .type = WIRE_CREATE, .timeout_ns = FOREVER_NS, .token = -1,
+		.name = NAME_NONE, .fd = -1, .n_items = 1 };
+	uint32_t deaths = w->deaths;
+
+	for (int i = 0; i < CORE_PASS_MAX + 20 && w->deaths == deaths; i++) {
+		if (!is_ready(w, conn) || !is_ready(w, AUDITOR))
+			return;
+		request.serial = ++w->clients[conn].serial;
+		request.items[0] = (struct request_item){ .id = free_id(w), .name = NAME_NONE };
+		if (i == 0)
+			request.items[0].size = w->model.capacity - 8192;
+		else
+			request.items[0].data_size = 16 + rng_below(&w->rng, 4000);
+		run_request(w, conn, &request);
+		request.type = WIRE_PUT;
+		request.timeout_ns = 1000;
+		while (w->n_jobs)
+			run_answer(w, 0);
+		if (i > 0 && w->deaths == deaths && is_ready(w, AUDITOR)) {
+			struct request delete = request;
+
+			delete.type = WIRE_DELETE;
+			delete.serial = ++w->clients[AUDITOR].serial;
+			delete.items[0].data_size = 0;
+			run_request(w, AUDITOR, &delete);
+		}
+		while (w->n_jobs)
+			run_answer(w, 0);
+		if (core_deadline(w->core) <= w->now)
+			run_simple(w, EVENT_TICK, 0);
 	}
 }
 
@@ -1055,6 +1122,8 @@ static void step(struct world *w)
 		audit(w);
 	} else if (dice < 336 && rng_chance(&w->rng, 100)) {
 		flood(w, conn);
+	} else if (dice < 337 && is_ready(w, conn)) {
+		crowd(w, conn);
 	} else {
 		client_step(w, conn);
 	}
@@ -1124,7 +1193,9 @@ static void begin(struct world *w)
 		broken("core_open() of fresh memory: %s", strerror(-result));
 	core_set_store_hook(on_store, w);
 	w->model.generation = core_generation(w->core);
+	w->ending = true; /* the auditor is there in any case */
 	run_simple(w, EVENT_CONNECT, AUDITOR);
+	w->ending = false;
 	while (random_client(w) < 3)
 		run_simple(w, EVENT_CONNECT, CORE_NO_CONN);
 }
