@@ -5,7 +5,9 @@ sys_tests = \
 	tests/sys/config-manual-names-every-option-and-key.sh \
 	tests/sys/config-precedence.sh \
 	tests/sys/config-units-are-well-formed.sh \
+	tests/sys/hacking-names-real-tests.sh \
 	tests/sys/include-lines-respect-layers.sh \
+	tests/sys/libostore-manual-names-every-function.sh \
 	tests/sys/private-broker-clean-stop-removes-socket.sh \
 	tests/sys/private-broker-ends-with-its-starter.sh \
 	tests/sys/private-broker-no-supervisor-mode-works.sh \
