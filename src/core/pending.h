@@ -26,7 +26,8 @@ struct wire_request;
 struct pending *pending_for(struct core *core, uint32_t conn, const struct wire_request *request);
 /* Add an item.  Return: its number. */
 uint32_t pending_add(struct pending *pending, const struct id128 *id);
-/* An item has its outcome.  text: the sentence, copied; NULL when status is 0.  object: see struct outcome. */
+/* An item has its outcome.  text: the sentence, copied; NULL when status is 0.  object: see
+ * struct outcome. */
 void pending_outcome(struct pending *pending, uint32_t item, int status, const char *text,
 	uint32_t object);
 /* All items of a packet are added: more packets follow, or not. */

@@ -162,7 +162,14 @@ struct make {
 
 /* ---- effects in flight ---- */
 
-enum operation_kind { OPERATION_FREE, OPERATION_MAKE, OPERATION_ADOPT, OPERATION_SEAL, OPERATION_CLOSE, OPERATION_FILL };
+enum operation_kind {
+	OPERATION_FREE,
+	OPERATION_MAKE,
+	OPERATION_ADOPT,
+	OPERATION_SEAL,
+	OPERATION_CLOSE,
+	OPERATION_FILL,
+};
 
 struct operation {
 	enum operation_kind kind;

@@ -961,6 +961,36 @@ START_TEST(a_waiting_create_is_passed_a_bounded_number_of_times)
 }
 END_TEST
 
+START_TEST(who_waits_for_a_quota_is_passed_without_end)
+{
+	uint32_t a, b;
+
+	w->config.quotas = (const struct core_quota[]){ { 1001, 4 * PAGE } };
+	w->config.n_quotas = 1;
+	world_start(w);
+	a = connect_as(w, 1001);
+	b = connect_as(w, 1002);
+	create(w, b, 1, 55 * PAGE);
+	create(w, a, 2, 4 * PAGE);
+	ck_assert_int_eq(create(w, a, 3, 4 * PAGE), PENDING);
+	ck_assert_int_eq(create(w, b, 4, 10 * PAGE), PENDING);
+	for (unsigned int i = 0; i < CORE_PASS_MAX; i++) {
+		ck_assert_int_eq(create(w, b, 100 + i, PAGE), 0);
+		simple(w, b, WIRE_ABORT, 100 + i);
+	}
+	ck_assert_int_eq(create(w, b, 300, PAGE), PENDING); /* for 4, not for 3 */
+	simple(w, b, WIRE_ABORT, 1);
+	ck_assert_uint_eq(world_totals(w).queued, 1);
+	for (unsigned int i = 0; i < 2 * CORE_PASS_MAX; i++) {
+		ck_assert_int_eq(create(w, b, 400 + i, PAGE), 0);
+		simple(w, b, WIRE_ABORT, 400 + i);
+	}
+	simple(w, a, WIRE_ABORT, 2);
+	ck_assert_uint_eq(world_totals(w).queued, 0);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(data_that_waits_is_copied_and_bounded)
 {
 	static char data[60000];
@@ -1217,6 +1247,7 @@ int main(void)
 		connections_are_limited_per_uid_and_by_descriptors,
 		the_queue_is_fifo_within_a_uid_and_takes_turns_between_them,
 		a_waiting_create_is_passed_a_bounded_number_of_times,
+		who_waits_for_a_quota_is_passed_without_end,
 		data_that_waits_is_copied_and_bounded,
 		waiting_requests_of_a_connection_are_bounded,
 		a_smaller_capacity_evicts_then_waits,
