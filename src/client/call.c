@@ -46,6 +46,7 @@
 #define SPIN_RETRY_AFTER 32 /* waits without spinning until it is tried again */
 #define ACK_AFTER        16 /* descriptors: a quarter of WIRE_FDS_UNACKED */
 #define GRACE_NS         NS_PER_S /* how late the broker may be before we end the wait ourselves */
+#define FLUSH_NS         (50 * NS_PER_MS)
 #define NAP_NS           (3600 * NS_PER_S) /* a futex wait needs a timeout to be interruptible */
 
 /* ---- a call's life ---- */
@@ -191,6 +192,7 @@ void call_forget_all(struct ostore *conn)
 	while (conn->calls) {
 		if (conn->calls->done)
 			give_back_grants(conn, conn->calls);
+		conn->calls->restart = NULL; /* its results were on another thread's stack */
 		call_discard(conn, conn->calls);
 	}
 	conn->followers = NULL;
@@ -445,7 +447,7 @@ static int receive(struct ostore *conn, struct socket_packet *packet)
 	return socket_receive(conn->call_fd, packet, MSG_DONTWAIT);
 }
 
-static int wait_readable(int fd, short events, int64_t deadline)
+static int wait_for(int fd, short events, int64_t deadline)
 {
 	struct pollfd poller = { .fd = fd, .events = events };
 	struct timespec timeout, *timeoutp = NULL;
@@ -483,7 +485,7 @@ static int receive_patiently(struct ostore *conn, struct socket_packet *packet, 
 		if (spin_ns == 0 || now_ns() >= spin_end)
 			break;
 	}
-	r = wait_readable(conn->call_fd, events, deadline);
+	r = wait_for(conn->call_fd, events, deadline);
 	return r < 0 ? r : receive(conn, packet);
 }
 
@@ -611,7 +613,7 @@ int call_wait(struct ostore *conn, struct waiter *waiter, unsigned int needed,
 			int fd = conn->call_fd;
 
 			pthread_mutex_unlock(&conn->lock);
-			r = wait_readable(fd, POLLOUT, deadline);
+			r = wait_for(fd, POLLOUT, deadline);
 			pthread_mutex_lock(&conn->lock);
 		} else {
 			r = follow(conn, waiter, deadline);
@@ -624,6 +626,18 @@ int call_wait(struct ostore *conn, struct waiter *waiter, unsigned int needed,
 	}
 	pass_the_lead(conn);
 	return r;
+}
+
+void call_flush_soon(struct ostore *conn)
+{
+	int fd = conn->call_fd;
+
+	if (call_flush(conn) != -EAGAIN)
+		return;
+	pthread_mutex_unlock(&conn->lock);
+	(void)wait_for(fd, POLLOUT, deadline_ns(now_ns(), FLUSH_NS));
+	pthread_mutex_lock(&conn->lock);
+	(void)call_flush(conn);
 }
 
 void call_poll(struct ostore *conn)

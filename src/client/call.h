@@ -120,6 +120,10 @@ int call_fail(const struct call *call, const char *what, ...) __attribute__((for
  * Return: 0, or -EAGAIN: the socket is full. */
 int call_flush(struct ostore *conn);
 
+/* The same, for what nobody waits for: a full socket is given a moment, in which
+ * the lock is dropped.  After that the next call takes it along. */
+void call_flush_soon(struct ostore *conn);
+
 /* Write and send one packet now.  Return: 0, -EAGAIN, -EMSGSIZE, other negative errno;
  * a dead peer also ends the connection. */
 int call_transmit(struct ostore *conn, struct wire_request *request, int fd);

@@ -32,6 +32,7 @@
 #include "util/socket.h"
 
 #define CONNECT_TIMEOUT_NS (10 * NS_PER_S)
+#define RETRY_MS           10 /* between hellos to a broker that hangs up on them */
 
 /* ---- hello ---- */
 
@@ -184,6 +185,8 @@ int connection_dial(struct ostore *conn, const char *address)
 		r = connection_greet(conn, fd, 0);
 		if (r == 0)
 			conn->call_fd = TAKE_FD(fd);
+		else if (r == -ECONNRESET)
+			(void)poll(NULL, 0, RETRY_MS);
 	} while (r == -ECONNRESET && now_ns() < deadline);
 	if (r == -ECONNRESET)
 		return fail(-ECONNREFUSED, "the broker at %s hangs up on us; look at its log",

@@ -325,7 +325,7 @@ void ostore_release(struct ostore_object *object)
 	if (conn->releases) {
 		/* Somebody has to notice when the worker is another one by now, to which
 		 * this release, like what was said before, means nothing. */
-		(void)call_flush(conn);
+		call_flush_soon(conn);
 		call_poll(conn);
 	}
 	connection_leave(conn);
