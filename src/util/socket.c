@@ -77,6 +77,7 @@ int socket_receive(int socket, struct socket_packet *packet, int flags)
 		char bytes[CMSG_SPACE(SOCKET_FDS_MAX * sizeof(int)) +
 			CMSG_SPACE(sizeof(struct ucred))];
 	} control;
+	int n_resets = 0;
 	ssize_t n;
 
 	packet->size = 0;
@@ -92,9 +93,11 @@ int socket_receive(int socket, struct socket_packet *packet, int flags)
 			message.msg_controllen += CMSG_LEN(sizeof(int) *
 				(packet->max_fds ? packet->max_fds : SOCKET_FDS_MAX));
 	}
+	/* A peer that closed with unread packets of ours leaves ECONNRESET, once, before
+	 * the packets that it had sent. */
 	do
 		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && n_resets++ == 0)));
 	if (n < 0)
 		return errno == ECONNRESET ? SOCKET_E_CLOSED : -errno;
 	if (message.msg_control)

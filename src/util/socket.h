@@ -52,7 +52,7 @@ enum socket_error {
 	                        wanted, the descriptor table is full, or a security module refused */
 };
 
-/* socket_receive() - receive one packet
+/* socket_receive() - receive one packet; what a peer sent before it ended comes first
  * @flags: MSG_DONTWAIT or 0
  * Return: 0, an enum socket_error, -EAGAIN, or other negative errno. */
 int socket_receive(int socket, struct socket_packet *packet, int flags);

@@ -470,6 +470,27 @@ START_TEST(a_closed_peer_is_reported_without_a_signal)
 }
 END_TEST
 
+START_TEST(last_words_are_received)
+{
+	char bytes[16];
+	struct socket_packet packet = { .bytes = bytes, .room = sizeof bytes, .want_fds = true };
+
+	/* unread data is what makes the kernel report the end before the packets */
+	ck_assert_int_eq(socket_send(pair[0], "unread", 6, NULL, 0, 0), 0);
+	ck_assert_int_eq(socket_send(pair[1], "last", 4, pair, 1, 0), 0);
+	ck_assert_int_eq(socket_send(pair[1], "words", 5, NULL, 0, 0), 0);
+	close(pair[1]);
+	ck_assert_int_eq(socket_receive(pair[0], &packet, 0), 0);
+	ck_assert_mem_eq(bytes, "last", 4);
+	ck_assert_uint_eq(packet.n_fds, 1);
+	close_fds(&packet);
+	ck_assert_int_eq(socket_receive(pair[0], &packet, 0), 0);
+	ck_assert_mem_eq(bytes, "words", 5);
+	ck_assert_int_eq(socket_receive(pair[0], &packet, 0), SOCKET_E_CLOSED);
+	pair[1] = dup(0);
+}
+END_TEST
+
 START_TEST(an_empty_packet_keeps_its_descriptors)
 {
 	char bytes[4];
@@ -527,6 +548,7 @@ int main(void)
 	tcase_add_test(packets, a_full_descriptor_table_is_reported);
 	tcase_add_test(packets, long_packets_are_reported_with_their_descriptors);
 	tcase_add_test(packets, a_closed_peer_is_reported_without_a_signal);
+	tcase_add_test(packets, last_words_are_received);
 	tcase_add_test(packets, an_empty_packet_keeps_its_descriptors);
 	tcase_add_test(packets, credentials_come_from_the_kernel);
 	suite_add_tcase(suite, packets);
