@@ -357,7 +357,8 @@ static void send_reply(struct broker *broker, struct connection *c, struct outgo
 	case -ECONNRESET:
 	case -ECONNREFUSED:
 	case -ENOTCONN:
-		connection_doom(broker, c); /* it hung up */
+		/* What it had sent before still counts; epoll reports the hangup. */
+		c->hung_up = true;
 		break;
 	default:
 		connection_fail(broker, c, "a reply to its %s cannot be sent: %s",
@@ -413,6 +414,10 @@ void output_flush(struct broker *broker, struct connection *c)
 		send_reply(broker, c, out);
 		if (c->doomed) /* out is freed */
 			return;
+		if (c->hung_up) {
+			output_clear(broker, c);
+			break;
+		}
 		if (!is_sent(out))
 			break;
 		dequeue(broker, c, out);
@@ -426,7 +431,7 @@ static void send_or_queue(struct broker *broker, struct connection *c, struct ou
 		return;
 	if (TAILQ_EMPTY(&c->output)) {
 		send_reply(broker, c, out);
-		if (c->doomed || is_sent(out))
+		if (c->doomed || c->hung_up || is_sent(out))
 			return;
 	}
 	queue(broker, c, out);

@@ -231,6 +231,50 @@ static void dies_at_any_point(void)
 	raw_close(other);
 }
 
+/* ---- last words ---- */
+
+static struct id128 last_will;
+
+static void say_last_words(int argument, int ready)
+{
+	struct raw *raw = raw_open();
+	struct wire_item item = { .id = last_will };
+	struct wire_request get = { .type = WIRE_GET, .items = &item, .n_items = 1 };
+	struct wire_request delete = { .type = WIRE_DELETE, .items = &item, .n_items = 1 };
+
+	/* the replies to these find nobody */
+	for (int i = 0; i < argument; i++) {
+		get.serial = 0;
+		assert(raw_send(raw, &get, NULL, 0) == 0);
+	}
+	assert(raw_send(raw, &delete, NULL, 0) == 0);
+	be_ready(ready);
+}
+
+/* What a client sent before it died was sent: a release, or a fork. */
+static void last_words(void)
+{
+	struct raw *other = raw_open();
+	struct wire_reply reply;
+
+	for (int i = 0; i < 60; i++) {
+		int ready, r = 0;
+		pid_t pid;
+
+		last_will = raw_id();
+		expect_status(raw_put(other, last_will, "x", 1), 0, "put");
+		pid = start(say_last_words, i, &ready);
+		await(ready);
+		finish(pid, i % 2 ? SIGKILL : 0);
+		for (int tries = 0; tries < RAW_PATIENCE_MS && r == 0; tries++) {
+			usleep(1000);
+			r = raw_get(other, last_will, WIRE_GET_REF, 0, &reply);
+		}
+		expect_status(r, -ENOENT, "get of what a dying client deleted");
+	}
+	raw_close(other);
+}
+
 /* ---- dies with everything that can be held ---- */
 
 static void hold_everything(int argument, int ready)
@@ -357,6 +401,7 @@ const struct attack life_attacks[] = {
 	{ "never-reads", never_reads },
 	{ "stopped", stopped },
 	{ "dies-at-any-point", dies_at_any_point },
+	{ "last-words", last_words },
 	{ "dies-holding-everything", dies_holding_everything },
 	{ "dies-with-its-socket-elsewhere", dies_with_its_socket_elsewhere },
 	{ "thousands-without-a-word", thousands_without_a_word },

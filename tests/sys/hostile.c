@@ -121,11 +121,29 @@ static bool account_equal(const struct account *before, const struct account *af
 	return equal;
 }
 
+/* Who still refers to it? */
+static void say_holders(struct raw *judge, struct id128 id)
+{
+	static const char *const kinds[] = { "nobody", "connection", "name", "lease" };
+	struct wire_item item = { .id = id };
+	struct wire_request stat = { .type = WIRE_STAT, .items = &item, .n_items = 1 };
+	struct wire_reply reply;
+	char text[ID128_TEXT_SIZE];
+
+	if (raw_call(judge, &stat, NULL, 0, &reply) != 0)
+		return;
+	for (uint32_t i = 0; i < reply.n_holders; i++)
+		fprintf(stderr, "object %s: %u references and %u pins of a %s (pid %u, \"%s\")\n",
+			id128_format(&id, text), reply.holders[i].refs, reply.holders[i].pins,
+			kinds[reply.holders[i].kind % ARRAY_SIZE(kinds)], reply.holders[i].pid,
+			reply.holders[i].text);
+}
+
 /* Delete what nobody refers to; everything, when all references came back.
  * Return: how many objects are still referred to. */
-static unsigned int sweep(struct raw *judge)
+static unsigned int sweep(struct raw *judge, bool say)
 {
-	static struct id128 ids[4096];
+	static struct id128 ids[4096], held;
 	unsigned int n_ids = 0, n_held = 0;
 	struct wire_request request = { .type = WIRE_LIST, .limit = 1000 };
 	struct wire_reply reply;
@@ -135,7 +153,10 @@ static unsigned int sweep(struct raw *judge)
 		expect_status(raw_call(judge, &request, NULL, 0, &reply), 0, "LIST");
 		for (;;) {
 			for (uint32_t i = 0; i < reply.n_items; i++) {
-				n_held += reply.items[i].refs > 0 || reply.items[i].pins > 0;
+				if (reply.items[i].refs > 0 || reply.items[i].pins > 0) {
+					held = reply.items[i].id;
+					n_held++;
+				}
 				if (n_ids < ARRAY_SIZE(ids))
 					ids[n_ids++] = reply.items[i].id;
 			}
@@ -148,6 +169,8 @@ static unsigned int sweep(struct raw *judge)
 	} while (reply.cursor != 0);
 	for (unsigned int i = 0; n_held == 0 && i < n_ids; i++)
 		(void)raw_delete(judge, ids[i]); /* it may be evicted meanwhile */
+	if (n_held > 0 && say)
+		say_holders(judge, held);
 	return n_held;
 }
 
@@ -218,7 +241,7 @@ static bool all_came_back(struct raw *judge, const struct account *before, bool 
 	bool say)
 {
 	struct account after;
-	unsigned int n_held = sweep(judge);
+	unsigned int n_held = sweep(judge, say);
 
 	if (n_held > 0 && say)
 		fprintf(stderr, "%u objects are still referred to\n", n_held);
@@ -238,7 +261,7 @@ static struct raw *new_judge(struct account *account)
 	do { /* until the warm-up is over */
 		*account = settled;
 		usleep(50000);
-		(void)sweep(judge);
+		(void)sweep(judge, false);
 		account_read(&settled, judge);
 	} while (!account_equal(account, &settled, true, false));
 	return judge;

@@ -73,6 +73,7 @@ hostile_tests = \
 	tests/sys/hostile-hugetlb-memfds-are-errors.sh \
 	tests/sys/hostile-hundreds-of-descriptors-in-a-packet-are-refused.sh \
 	tests/sys/hostile-impossible-ids-and-names-are-errors.sh \
+	tests/sys/hostile-last-words-of-the-dying-count.sh \
 	tests/sys/hostile-missing-seals-are-errors.sh \
 	tests/sys/hostile-mute-files-do-not-hang-the-broker.sh \
 	tests/sys/hostile-never-acknowledging-gets-64-descriptors.sh \
