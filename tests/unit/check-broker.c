@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,9 +113,10 @@ static void supervise(struct rig *rig, int ready)
 			? (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0L, 0L, 0L, 0L)
 			: fork();
 
-		if (pid == 0)
+		if (pid == 0) {
+			*rig->worker = getpid(); /* before it says that it serves */
 			worker_main(&options);
-		*rig->worker = pid;
+		}
 		if (waitpid(pid, &status, 0) != pid)
 			_exit(2);
 		if (WIFEXITED(status))
@@ -616,17 +618,91 @@ START_TEST(status_and_config_say_who_serves)
 }
 END_TEST
 
+/* ---- pinned pages ---- */
+
+enum { N_PINNED = 8 };
+
+static int client_create(struct client *c, unsigned int n, uint64_t size)
+{
+	struct wire_item item = { .id = id_of(n), .size = size, .mode = 0600 };
+	struct wire_request create = { .type = WIRE_CREATE, .items = &item, .n_items = 1 };
+
+	ck_assert_int_eq(client_call(c, &create, NULL, 0), 0);
+	ck_assert_uint_eq(c->n_fds, 1);
+	return c->fds[0];
+}
+
+/* Drafts of which a page sits in a pipe: the kernel takes 161 ms to refuse each seal. */
+static void pin_and_seal(const struct rig *rig, int ready, volatile int *n_answers)
+{
+	struct client c;
+	int ends[2];
+
+	ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	client_connect(&c, rig);
+	client_greet(&c, 0);
+	for (unsigned int i = 0; i < N_PINNED; i++) {
+		int fd = client_create(&c, 100 + i, PAGE);
+		void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		struct iovec iov = { .iov_base = page, .iov_len = PAGE };
+
+		ck_assert_int_eq(pipe(ends), 0);
+		ck_assert_int_eq(vmsplice(ends[1], &iov, 1, 0), PAGE);
+		ck_assert_int_eq(munmap(page, PAGE), 0);
+	}
+	for (unsigned int i = 0; i < N_PINNED; i++)
+		client_ask(&c, WIRE_SEAL, 100 + i, 0);
+	(void)!write(ready, "d", 1);
+	for (*n_answers = 0; *n_answers < N_PINNED; (*n_answers)++) {
+		client_receive(&c);
+		ck_assert_int_eq(c.reply.status, -EBUSY);
+	}
+}
+
+START_TEST(who_pins_pages_holds_up_no_other_uid)
+{
+	struct rig rig = rig_default();
+	volatile int *n_answers;
+	struct client c;
+	int ends[2], fd;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		fprintf(stderr, "skipped: needs root to be two users\n");
+		return;
+	}
+	n_answers = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	rig_start(&rig);
+	client_start(&c, &rig);
+	fd = client_create(&c, 1, PAGE);
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pin_and_seal(&rig, ends[1], n_answers);
+		_exit(0);
+	}
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = ends[0], .events = POLLIN }, 1, PATIENCE), 1);
+	ck_assert_int_eq(client_name(&c, WIRE_SEAL, 1), 0);
+	ck_assert_int_eq(memfd_is_sealed(fd), 1);
+	ck_assert_int_lt(*n_answers, N_PINNED - 2);
+	kill_and_reap(pid);
+	client_await(&c, "clients", 1);
+	client_await(&c, "objects.created", 0);
+	client_close(&c);
+	rig_stop(&rig);
+}
+END_TEST
+
 /* ---- the end of clients ---- */
 
 static void put_and_draft(const struct rig *rig)
 {
-	struct wire_item item = { .id = id_of(2), .size = 8 << 20, .mode = 0600 };
-	struct wire_request create = { .type = WIRE_CREATE, .items = &item, .n_items = 1 };
 	struct client c;
 
 	client_start(&c, rig);
 	ck_assert_int_eq(client_put(&c, 1, some_bytes(PAGE, 1), PAGE), 0);
-	ck_assert_int_eq(client_call(&c, &create, NULL, 0), 0);
+	(void)client_create(&c, 2, 8 << 20);
 }
 
 /* Its child, which knows nothing of the store, keeps the sockets open. */
@@ -1113,6 +1189,31 @@ START_TEST(the_heir_serves_the_same_sockets_and_objects)
 }
 END_TEST
 
+/* It hung up when no worker was there to see it. */
+START_TEST(the_heir_hears_of_deaths_that_it_missed)
+{
+	struct rig rig = rig_default();
+	struct client c;
+	pid_t pid;
+
+	rig_start(&rig);
+	pid = elsewhere(&rig, put_and_draft);
+	client_start(&c, &rig);
+	ck_assert_uint_eq(client_status(&c, "clients"), 2);
+	ck_assert_int_eq(kill(*rig.worker, SIGSTOP), 0);
+	kill_and_reap(pid);
+	client_close(&c);
+	kill_worker(&rig);
+	client_start(&c, &rig);
+	client_await(&c, "clients", 1);
+	client_await(&c, "objects.created", 0);
+	ck_assert_int_eq(client_name(&c, WIRE_STAT, 1), 0);
+	ck_assert_uint_eq(c.reply.items[0].refs, 0);
+	client_close(&c);
+	rig_stop(&rig);
+}
+END_TEST
+
 static unsigned int count_fds(pid_t pid)
 {
 	char path[64];
@@ -1200,6 +1301,38 @@ START_TEST(a_file_that_cannot_be_closed_holds_up_nobody)
 	mute_fuse_stop(&fuse);
 	client_close(&c);
 	rig_stop(&rig);
+}
+END_TEST
+
+/* Processes that hang keep the descriptor table: what is in it must go by other means. */
+START_TEST(a_clean_stop_leaves_nothing_to_those_who_hang)
+{
+	struct rig rig = rig_default();
+	struct sockaddr_un address;
+	struct mute_fuse fuse;
+	struct client c;
+	siginfo_t end;
+	int fd;
+
+	rig_start(&rig);
+	fd = mute_fuse_start(&fuse);
+	if (fd < 0) {
+		fprintf(stderr, "skipped: no FUSE here (%s)\n", strerror(-fd));
+		rig_stop(&rig);
+		return;
+	}
+	client_start(&c, &rig);
+	offer_mute_file(&c, mute_fuse_open(&fuse));
+	ck_assert_int_eq(kill(*rig.worker, SIGTERM), 0);
+	ck_assert(client_is_cut(&c));
+	client_close(&c);
+	ck_assert_int_eq(waitid(P_PID, (id_t)rig.supervisor, &end, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(socket_address(&address, rig.path), 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	rig_gone(&rig);
+	mute_fuse_stop(&fuse);
 }
 END_TEST
 
@@ -1323,6 +1456,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, replies_that_are_not_read_wait);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
+	tcase_add_test(talk, who_pins_pages_holds_up_no_other_uid);
 	suite_add_tcase(suite, talk);
 	tcase_set_timeout(end, 40);
 	tcase_add_test(end, a_killed_client_gives_everything_back);
@@ -1332,8 +1466,10 @@ static void add_tests(Suite *suite)
 	tcase_add_test(end, who_only_connects_keeps_nobody_out);
 	tcase_add_test(end, a_forked_child_has_its_parents_references);
 	tcase_add_test(end, the_heir_serves_the_same_sockets_and_objects);
+	tcase_add_test(end, the_heir_hears_of_deaths_that_it_missed);
 	tcase_add_test(end, heirs_leave_no_rubbish_in_the_table);
 	tcase_add_loop_test(end, a_file_that_cannot_be_closed_holds_up_nobody, 0, 2);
+	tcase_add_test(end, a_clean_stop_leaves_nothing_to_those_who_hang);
 	tcase_add_test(end, who_sends_many_such_files_is_not_served);
 	tcase_add_test(end, a_private_broker_ends_after_its_last_user);
 	tcase_add_test(end, a_private_broker_without_users_ends_with_its_starter);
