@@ -651,7 +651,8 @@ static void effect_make(struct model *m, const struct core_effect *effect)
 		struct want *w = &m->wants[i];
 		uint16_t type;
 
-		if (!w->used || w->state != WANT_QUEUED || w->size != effect->size || w->wait < 0)
+		if (!w->used || w->state != WANT_QUEUED || w->size != effect->size || w->wait < 0 ||
+			m->waits[w->wait].conn != effect->conn)
 			continue;
 		type = m->waits[w->wait].request.type;
 		if (type == WIRE_PUT_FD || (type == WIRE_PUT) != (effect->seal || effect->data))
@@ -670,7 +671,6 @@ static void effect_make(struct model *m, const struct core_effect *effect)
 			broken("MAKE from descriptor %d, which is not of the pool", effect->fd);
 		if (kernel_file(m->kernel, effect->fd)->given)
 			broken("MAKE from a memfd that a client has had");
-		m->roles[effect->fd] = ROLE_WANT;
 		COVER(m, POOL_USED);
 	}
 	want->fd = effect->fd;
@@ -683,7 +683,8 @@ static void effect_adopt(struct model *m, const struct core_effect *effect)
 	for (int i = 0; i < WANTS; i++) {
 		struct want *want = &m->wants[i];
 
-		if (want->used && want->state == WANT_QUEUED && want->fd == effect->fd) {
+		if (want->used && want->state == WANT_QUEUED && want->fd == effect->fd &&
+			m->waits[want->wait].conn == effect->conn) {
 			want->ticket = effect->ticket;
 			model_want_starts(m, want, WANT_ADOPTING);
 			return;
@@ -696,7 +697,8 @@ static void effect_seal(struct model *m, const struct core_effect *effect)
 {
 	int object = object_of_fd(m, effect->fd);
 
-	if (object < 0 || !m->objects[object].sealing || m->objects[object].seal_ticket)
+	if (object < 0 || !m->objects[object].sealing || m->objects[object].seal_ticket ||
+		m->objects[object].creator != effect->conn)
 		broken("SEAL of descriptor %d, which nobody asked for", effect->fd);
 	m->objects[object].seal_ticket = effect->ticket;
 }

@@ -300,6 +300,7 @@ void model_want_starts(struct model *m, struct want *want, enum want_state state
 
 		if (want->bytes < brought)
 			want->bytes = brought;
+		m->roles[want->fd] = ROLE_WANT;
 	}
 	want->state = state;
 	end_turn(m, want->uid);

@@ -173,8 +173,9 @@ void request_spoil(struct request_scratch *scratch)
 {
 	memset(scratch->packet, 0xdb, scratch->n_packet);
 	memset(&scratch->wire, 0xdb, sizeof scratch->wire);
-	memset(scratch->decoded.items, 0xdb,
-		scratch->decoded.items_room * sizeof scratch->decoded.items[0]);
+	if (scratch->decoded.items)
+		memset(scratch->decoded.items, 0xdb,
+			scratch->decoded.items_room * sizeof scratch->decoded.items[0]);
 	scratch->n_packet = 0;
 }
 
