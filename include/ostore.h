@@ -178,7 +178,8 @@ enum ostore_get_flags {
  * Waits until every object is sealed.  An id never seen is waited for too.
  * What the process already has mapped asks nobody.
  * Return: 0, -ENOENT (known to be gone, or timeout 0 and not there),
- * -ETIMEDOUT, -ENODATA (lost), -EINTR (a signal came), -EINVAL, -ECONNREFUSED, -ENOMEM. */
+ * -ETIMEDOUT, -ENODATA (lost), -EINTR (a signal came), -EMFILE (no descriptor to receive it
+ * with), -EINVAL, -ECONNREFUSED, -ENOMEM. */
 int ostore_get(struct ostore *conn, const ostore_id *ids, size_t n, int64_t timeout,
 	unsigned int flags, struct ostore_object **objects);
 
@@ -238,7 +239,7 @@ struct ostore_info {
 	ostore_id id;
 	uint64_t size, metadata_size;
 	enum ostore_state state;
-	uint32_t refs; /* references: connections', names', leases' */
+	uint32_t refs; /* references: connections' (one for each answer that gave one), names', leases' */
 	uint32_t pins; /* mappings: processes that map it */
 	uid_t uid;
 	gid_t gid;

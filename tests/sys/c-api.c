@@ -5,6 +5,7 @@
  */
 #undef NDEBUG
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -899,6 +900,65 @@ static void a_closed_connection_leaves_its_mappings(void)
 	ostore_release(copy);
 }
 
+/* ---- another user; run on its own, as root, with --quota=65534:1MiB ---- */
+
+static void as_nobody(const ostore_id *secret, const ostore_id *open_to_all)
+{
+	ostore_id ids[2] = { *secret, *open_to_all };
+	struct ostore_object *object;
+	struct ostore_info *infos;
+	struct ostore *conn;
+	bool ready[2];
+	size_t n;
+
+	CHECK_INT(setgroups(0, NULL), 0);
+	CHECK_INT(setresgid(65534, 65534, 65534), 0);
+	CHECK_INT(setresuid(65534, 65534, 65534), 0);
+	conn = connect_or_die();
+	CHECK_FAILS(ostore_get(conn, secret, 1, 0, 0, &object), ENOENT);
+	CHECK_FAILS(ostore_get(conn, secret, 1, 20 * MS, 0, &object), ETIMEDOUT);
+	CHECK_FAILS(ostore_stat(conn, secret, &(struct ostore_stat *){ NULL }), ENOENT);
+	CHECK_FAILS(ostore_delete(conn, secret, 1, NULL), ENOENT);
+	CHECK_FAILS(ostore_hold(conn, "mine", secret), ENOENT);
+	CHECK_FAILS(ostore_lookup(conn, "roots", &object), ENOENT); /* names are per user */
+	CHECK_INT(ostore_get(conn, open_to_all, 1, 0, 0, &object), 0);
+	CHECK(memcmp(ostore_data(object), "all", 3) == 0);
+	CHECK_INT(ostore_owner(object), 0);
+	CHECK_FAILS(ostore_delete(conn, open_to_all, 1, NULL), EACCES);
+	ostore_release(object);
+	CHECK_INT(ostore_wait(conn, ids, 2, 1, SEC, ready), 1);
+	CHECK(!ready[0] && ready[1]);
+	CHECK_INT(ostore_list(conn, &infos, &n), 0);
+	for (size_t i = 0; i < n; i++)
+		CHECK(memcmp(&infos[i].id, secret, sizeof *secret) != 0);
+	CHECK_INT(n, 1);
+	ostore_list_free(infos);
+	CHECK_FAILS(ostore_create(conn, 2 * MIB, NULL, &object), EDQUOT);
+	ostore_close(conn);
+	CHECK_INT(unsetenv("OSTORE_ADDRESS"), 0);
+	CHECK_FAILS(ostore_connect(&conn, getenv("CLOSED_ADDRESS"), NULL), EACCES);
+	_exit(0);
+}
+
+static void another_user_sees_what_the_mode_says(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *secret, *open_to_all;
+	pid_t child;
+	int status;
+
+	CHECK_INT(ostore_put(conn, "root", 4, OPTIONS(.name = "roots"), &secret), 0);
+	CHECK_INT(ostore_put(conn, "all", 3, OPTIONS(.mode = 0644), &open_to_all), 0);
+	child = fork_child();
+	if (child == 0)
+		as_nobody(ostore_object_id(secret), ostore_object_id(open_to_all));
+	CHECK_INT(waitpid(child, &status, 0), child);
+	CHECK_INT(status, 0);
+	ostore_release(secret);
+	ostore_release(open_to_all);
+	ostore_close(conn);
+}
+
 /* Run on its own, with a capacity of 5 GiB. */
 static void more_than_4_gib(void)
 {
@@ -965,6 +1025,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "more_than_4_gib") == 0) {
 		more_than_4_gib();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "another_user_sees_what_the_mode_says") == 0) {
+		another_user_sees_what_the_mode_says();
 		return 0;
 	}
 	return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);

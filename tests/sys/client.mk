@@ -37,6 +37,7 @@ client_tests = \
 	tests/sys/client-finds-the-broker-or-says-where-it-looked.sh \
 	tests/sys/client-forked-child-keeps-its-references.sh \
 	tests/sys/client-forks-while-the-worker-dies.sh \
+	tests/sys/client-of-another-user-sees-what-the-mode-says.sh \
 	tests/sys/client-outlives-its-broker.sh \
 	tests/sys/client-puts-more-than-4-gib.sh \
 	tests/sys/client-signal-ends-a-wait.sh \
