@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-static char nothing[OSTORE_DATA_ALIGN];
-
 /* ---- life ---- */
 
 struct ostore *connection_enter(struct connection *connection)
@@ -137,7 +135,7 @@ static PyObject *connection_get_closed(PyObject *self, void *unused)
 
 /* ---- arguments ---- */
 
-static int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size)
+int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size)
 {
 	if (size != ID_SIZE) {
 		PyErr_SetString(PyExc_ValueError, "an id is 16 bytes");
@@ -147,173 +145,13 @@ static int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size)
 	return 0;
 }
 
-/* The arguments that create() and put() have in common. */
-struct creation {
-	struct ostore_put_options options;
-	ostore_id id;
-	const char *id_bytes, *metadata;
-	Py_ssize_t id_size, metadata_size;
-	unsigned int mode;
-	long long timeout;
-};
-
-static int creation_prepare(struct creation *creation, struct module_state *state)
-{
-	int r;
-
-	/* An id of our own, so that a call repeated after a signal is the same put. */
-	if (creation->id_bytes) {
-		if (parse_id(&creation->id, creation->id_bytes, creation->id_size) < 0)
-			return -1;
-	} else {
-		r = ostore_id_random(&creation->id);
-		if (r < 0) {
-			raise_error(state, r);
-			return -1;
-		}
-	}
-	creation->options.size = sizeof(creation->options);
-	creation->options.id = &creation->id;
-	creation->options.metadata = creation->metadata;
-	creation->options.metadata_size = (size_t)creation->metadata_size;
-	creation->options.mode = creation->mode;
-	creation->options.timeout = creation->timeout;
-	return 0;
-}
-
 /* The result of a call that made a handle: its Python object, or the exception. */
-static PyObject *finish(struct connection *connection, int r, struct ostore_object *handle)
+PyObject *finish_object(struct connection *connection, int r, struct ostore_object *handle)
 {
 	if (r < 0 && !PyErr_Occurred())
 		raise_error(module_state_of((PyObject *)connection), r);
 	connection_leave(connection);
 	return r < 0 ? NULL : object_new(connection, handle);
-}
-
-/* ---- creating ---- */
-
-/* Pieces as put() lays them out: each begins at a multiple of OSTORE_DATA_ALIGN. */
-struct gathered {
-	struct iovec *pieces; /* with the padding between them */
-	size_t n_pieces;
-	Py_buffer *buffers;
-	Py_ssize_t n_buffers;
-	uint64_t size;
-};
-
-static void gathered_free(struct gathered *gathered)
-{
-	for (Py_ssize_t i = 0; i < gathered->n_buffers; i++)
-		PyBuffer_Release(&gathered->buffers[i]);
-	PyMem_Free(gathered->buffers);
-	PyMem_Free(gathered->pieces);
-}
-
-static void gathered_add(struct gathered *gathered, void *data, size_t size)
-{
-	if (size == 0)
-		return;
-	gathered->pieces[gathered->n_pieces++] = (struct iovec){.iov_base = data, .iov_len = size};
-	gathered->size += size;
-}
-
-static int gather(struct gathered *gathered, PyObject *list)
-{
-	Py_ssize_t n = PyList_Size(list);
-
-	gathered->buffers = PyMem_Calloc((size_t)n + 1, sizeof(*gathered->buffers));
-	gathered->pieces = PyMem_Calloc(2 * (size_t)n + 1, sizeof(*gathered->pieces));
-	if (!gathered->buffers || !gathered->pieces) {
-		PyErr_NoMemory();
-		return -1;
-	}
-	for (Py_ssize_t i = 0; i < n; i++) {
-		Py_buffer *buffer = &gathered->buffers[i];
-		uint64_t tail = gathered->size % OSTORE_DATA_ALIGN;
-		PyObject *piece = PyList_GetItem(list, i);
-
-		if (!piece || PyObject_GetBuffer(piece, buffer, PyBUF_SIMPLE) < 0)
-			return -1;
-		gathered->n_buffers++;
-		if (tail)
-			gathered_add(gathered, nothing, OSTORE_DATA_ALIGN - tail);
-		gathered_add(gathered, buffer->buf, (size_t)buffer->len);
-	}
-	return 0;
-}
-
-static int put_gathered(struct ostore *ostore, const struct gathered *gathered,
-	const struct ostore_put_options *options, struct ostore_object **handlep)
-{
-	int r;
-
-	do {
-		Py_BEGIN_ALLOW_THREADS
-		if (gathered->n_pieces == 1)
-			r = ostore_put(ostore, gathered->pieces[0].iov_base, gathered->size, options, handlep);
-		else
-			r = ostore_putv(ostore, gathered->pieces, gathered->n_pieces, options, handlep);
-		Py_END_ALLOW_THREADS
-	} while (r == -EINTR && PyErr_CheckSignals() == 0);
-	return r;
-}
-
-static PyObject *connection_put(PyObject *self, PyObject *args)
-{
-	struct connection *connection = (struct connection *)self;
-	struct module_state *state = module_state_of(self);
-	struct creation creation = {};
-	struct gathered gathered = {};
-	struct ostore_object *handle = NULL;
-	PyObject *list, *result = NULL;
-	struct ostore *ostore;
-	int r;
-
-	if (!PyArg_ParseTuple(args, "O!z#zy#IL:put", &PyList_Type, &list, &creation.id_bytes,
-		    &creation.id_size, &creation.options.name, &creation.metadata,
-		    &creation.metadata_size, &creation.mode, &creation.timeout))
-		return NULL;
-	if (creation_prepare(&creation, state) == 0 && gather(&gathered, list) == 0) {
-		ostore = connection_enter(connection);
-		if (ostore) {
-			r = put_gathered(ostore, &gathered, &creation.options, &handle);
-			if (r < 0 && !PyErr_Occurred())
-				raise_put_error(state, r);
-			result = finish(connection, r, handle);
-		}
-	}
-	gathered_free(&gathered);
-	return result;
-}
-
-static PyObject *connection_create(PyObject *self, PyObject *args)
-{
-	struct connection *connection = (struct connection *)self;
-	struct module_state *state = module_state_of(self);
-	struct creation creation = {};
-	struct ostore_object *handle = NULL;
-	unsigned long long size;
-	struct ostore *ostore;
-	int r;
-
-	if (!PyArg_ParseTuple(args, "Kz#zy#IL:create", &size, &creation.id_bytes,
-		    &creation.id_size, &creation.options.name, &creation.metadata,
-		    &creation.metadata_size, &creation.mode, &creation.timeout))
-		return NULL;
-	if (creation_prepare(&creation, state) < 0)
-		return NULL;
-	ostore = connection_enter(connection);
-	if (!ostore)
-		return NULL;
-	do {
-		Py_BEGIN_ALLOW_THREADS
-		r = ostore_create(ostore, size, &creation.options, &handle);
-		Py_END_ALLOW_THREADS
-	} while (r == -EINTR && PyErr_CheckSignals() == 0);
-	if (r < 0 && !PyErr_Occurred())
-		raise_put_error(state, r);
-	connection_leave(connection);
-	return r < 0 ? NULL : draft_new(connection, handle);
 }
 
 /* ---- reading ---- */
@@ -451,7 +289,7 @@ static PyObject *connection_import(PyObject *self, PyObject *args)
 		r = ostore_import(ostore, &id, &token, &handle);
 		Py_END_ALLOW_THREADS
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
-	return finish(connection, r, handle);
+	return finish_object(connection, r, handle);
 }
 
 static PyObject *connection_lookup(PyObject *self, PyObject *args)
@@ -472,7 +310,7 @@ static PyObject *connection_lookup(PyObject *self, PyObject *args)
 		r = ostore_lookup(ostore, name, &handle);
 		Py_END_ALLOW_THREADS
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
-	return finish(connection, r, handle);
+	return finish_object(connection, r, handle);
 }
 
 /* The result of a call that made nothing. */

@@ -43,7 +43,9 @@ python_ostore__ostore_abi3_la_SOURCES = \
 	python/module.c \
 	python/module.h \
 	python/object.c \
-	python/tree.c \
+	python/put.c \
+	python/tree-decode.c \
+	python/tree-encode.c \
 	$(NULL)
 python_ostore__ostore_abi3_la_CPPFLAGS = $(AM_CPPFLAGS) $(PYTHON_CFLAGS) -DPy_LIMITED_API=0x030b0000
 python_ostore__ostore_abi3_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex PyInit__ostore

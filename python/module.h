@@ -63,11 +63,19 @@ PyObject *draft_new(struct connection *connection, struct ostore_object *handle)
 int fill_buffer(PyObject *owner, Py_buffer *view, const void *data, uint64_t size, bool readonly,
 	int flags);
 
-/* What connections tell about their store: list() and stats(). */
+/* 16 bytes to an id; -1 and ValueError if they are not 16. */
+int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size);
+
+/* End a call that made a handle: its Python object, or NULL and the exception. */
+PyObject *finish_object(struct connection *connection, int r, struct ostore_object *handle);
+
+/* Methods of connections in files of their own: put.c, inspect.c. */
+PyObject *connection_put(PyObject *self, PyObject *args);
+PyObject *connection_create(PyObject *self, PyObject *args);
 PyObject *connection_list(PyObject *self, PyObject *unused);
 PyObject *connection_stats(PyObject *self, PyObject *unused);
 
-/* Values without pickle: see tree.c. */
+/* Values without pickle: tree-encode.c has the format. */
 PyObject *tree_encode(PyObject *module, PyObject *args);
 PyObject *tree_decode(PyObject *module, PyObject *args);
 

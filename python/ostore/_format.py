@@ -6,7 +6,7 @@ how to read the data:
 
     array       the elements of a NumPy array: "dtype", "shape", "order" (C or F)
     bytes, bytearray, str   those bytes; text as UTF-8
-    tree        segments; the first is the encoding of tree.c, which builds None,
+    tree        segments; the first is the encoding of tree-encode.c, which builds None,
                 bool, int, float, complex, str, bytes, bytearray, list, tuple and
                 dict; the others are the bytes of arrays and of big strings
     pickle      segments; the first is a pickle of protocol 5, the others its

@@ -89,6 +89,10 @@ class PlainValues(unittest.TestCase):
         loop.append(loop)
         result = round_trip(loop)
         self.assertIs(result[1], result)
+        loop = ([],)
+        loop[0].append(loop)
+        result = round_trip(loop, anybody)
+        self.assertIs(result[0][0], result)
 
     def test_of_subclasses_are_pickled_so_that_nothing_is_lost(self):
         for value in (Color.RED, [Color.RED], Model("a", [1]), {1, 2}, range(3)):
