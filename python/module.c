@@ -33,7 +33,8 @@ int64_t deadline_after(int64_t timeout)
 	return deadline;
 }
 
-/* deadline_left() - the timeout that is left of a deadline, 0 when it passed */
+/* deadline_left() - the timeout that is left of a deadline; 1 ns when it passed,
+ * because 0 would ask for something else: not to wait at all */
 int64_t deadline_left(int64_t deadline)
 {
 	int64_t left;
@@ -41,7 +42,7 @@ int64_t deadline_left(int64_t deadline)
 	if (deadline == 0 || deadline == OSTORE_FOREVER)
 		return deadline;
 	left = deadline - now_ns();
-	return left > 0 ? left : 0;
+	return left > 0 ? left : 1;
 }
 
 static PyObject *raise_named(struct module_state *state, const char *name)

@@ -61,8 +61,8 @@ def _find_or_start(settings, trust_uids):
     try:
         client = Client(trust_uids=trust_uids)
     except BrokerUnavailable:
-        return _start(settings, trust_uids)
-    return _refuse_settings(client, settings)
+        client = None
+    return _refuse_settings(client, settings) if client else _start(settings, trust_uids)
 
 
 def _start(settings, trust_uids):
