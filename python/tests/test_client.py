@@ -187,6 +187,7 @@ class Arrays(support.BrokerTest):
                 self.assertEqual(ostore.get(ref)[0], i)
         pins = {info["id"]: info["pins"] for info in ostore.list()}
         self.assertTrue(support.wait_until(lambda: sum(info["pins"] for info in ostore.list()) <= 16), pins)
+        del ref
         refs.clear()
         self.assertTrue(support.wait_until(lambda: sum(info["pins"] for info in ostore.list()) == 0))
 
