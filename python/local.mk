@@ -73,5 +73,5 @@ uninstall-hook: uninstall-python-hook
 uninstall-python-hook:
 	rm -f '$(DESTDIR)$(ostorepythondir)/_ostore.abi3.so'
 
-TESTS += python/tests/test_format.py python/tests/test_interface.py
+TESTS += $(ostore_python_tests)
 endif

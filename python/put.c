@@ -7,6 +7,10 @@
  */
 #include "module.h"
 
+/* How long to wait for room after a signal, where the broker's queue_deadline, which
+ * nobody knows here, began anew with each call: else a timer would make it endless. */
+#define ROOM_DEADLINE_NS (INT64_C(10) * 1000000000)
+
 /* Padding between pieces. */
 static char nothing[OSTORE_DATA_ALIGN];
 
@@ -17,7 +21,8 @@ struct creation {
 	const char *id_bytes, *metadata;
 	Py_ssize_t id_size, metadata_size;
 	unsigned int mode;
-	long long timeout;
+	long long timeout; /* ns; 0: as long as the broker likes */
+	int64_t deadline;
 };
 
 static int creation_prepare(struct creation *creation, struct module_state *state)
@@ -41,7 +46,19 @@ static int creation_prepare(struct creation *creation, struct module_state *stat
 	creation->options.metadata_size = (size_t)creation->metadata_size;
 	creation->options.mode = creation->mode;
 	creation->options.timeout = creation->timeout;
+	creation->deadline = deadline_after(creation->timeout);
 	return 0;
+}
+
+/* Was the call interrupted, and shall it be repeated, with the time that is left? */
+static bool creation_goes_on(struct creation *creation, int r)
+{
+	if (r != -EINTR || PyErr_CheckSignals() < 0)
+		return false;
+	if (creation->deadline == 0)
+		creation->deadline = deadline_after(ROOM_DEADLINE_NS);
+	creation->options.timeout = deadline_left(creation->deadline);
+	return true;
 }
 
 /* Pieces as put() lays them out: each begins at a multiple of OSTORE_DATA_ALIGN. */
@@ -95,8 +112,9 @@ static int gather(struct gathered *gathered, PyObject *list)
 }
 
 static int put_gathered(struct ostore *ostore, const struct gathered *gathered,
-	const struct ostore_put_options *options, struct ostore_object **handlep)
+	struct creation *creation, struct ostore_object **handlep)
 {
+	const struct ostore_put_options *options = &creation->options;
 	int r;
 
 	do {
@@ -106,7 +124,7 @@ static int put_gathered(struct ostore *ostore, const struct gathered *gathered,
 		else
 			r = ostore_putv(ostore, gathered->pieces, gathered->n_pieces, options, handlep);
 		Py_END_ALLOW_THREADS
-	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	} while (creation_goes_on(creation, r));
 	return r;
 }
 
@@ -128,7 +146,7 @@ PyObject *connection_put(PyObject *self, PyObject *args)
 	if (creation_prepare(&creation, state) == 0 && gather(&gathered, list) == 0) {
 		ostore = connection_enter(connection);
 		if (ostore) {
-			r = put_gathered(ostore, &gathered, &creation.options, &handle);
+			r = put_gathered(ostore, &gathered, &creation, &handle);
 			if (r < 0 && !PyErr_Occurred())
 				raise_put_error(state, r);
 			result = finish_object(connection, r, handle);
@@ -161,7 +179,7 @@ PyObject *connection_create(PyObject *self, PyObject *args)
 		Py_BEGIN_ALLOW_THREADS
 		r = ostore_create(ostore, size, &creation.options, &handle);
 		Py_END_ALLOW_THREADS
-	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	} while (creation_goes_on(&creation, r));
 	if (r < 0 && !PyErr_Occurred())
 		raise_put_error(state, r);
 	connection_leave(connection);

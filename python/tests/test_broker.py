@@ -99,8 +99,8 @@ input()
         code = """
 import ostore, time
 ostore.init()
-print(ostore.stats()["supervisor_pid"], flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print(ostore.get(ostore.put("alive")))
