@@ -218,6 +218,42 @@ static void overflowing_sizes(void)
 	raw_close(raw);
 }
 
+/* Names and leases outlive their client, so they are counted by uid. */
+static void too_many_names_and_leases(void)
+{
+	enum { N = 1000 };
+	struct raw *raw = raw_open();
+	struct wire_item item = { .id = raw_id() };
+	char name[WIRE_NAME_MAX + 1];
+	struct wire_request hold = { .type = WIRE_HOLD, .name = name, .items = &item, .n_items = 1 };
+	struct wire_request unhold = { .type = WIRE_UNHOLD, .name = name };
+	struct wire_request lease = { .type = WIRE_LEASE, .items = &item, .n_items = 1 };
+	int n_names = 0, n_leases = 0, r;
+
+	expect_status(raw_put(raw, item.id, "x", 1), 0, "put");
+	do {
+		snprintf(name, sizeof name, "%0255d", n_names);
+		hold.serial = 0;
+		r = raw_call(raw, &hold, NULL, 0, NULL);
+	} while (r == 0 && n_names++ < N);
+	if (r != -EDQUOT && r != -ENOBUFS)
+		expect_status(r, -EDQUOT, "one name too many");
+	do {
+		lease.serial = 0;
+		lease.token = raw_id();
+		r = raw_call(raw, &lease, NULL, 0, NULL);
+	} while (r == 0 && n_leases++ < N);
+	if (r != -EDQUOT && r != -ENOBUFS)
+		expect_status(r, -EDQUOT, "one lease too many");
+	expect_served(raw, "who has too many names and leases");
+	while (n_names > 0) {
+		snprintf(name, sizeof name, "%0255d", --n_names);
+		unhold.serial = 0;
+		expect_status(raw_call(raw, &unhold, NULL, 0, NULL), 0, "unhold");
+	}
+	raw_close(raw); /* the leases run out */
+}
+
 static void too_many_waiting(void)
 {
 	struct raw *raw = raw_open(), *other = raw_open();
@@ -343,6 +379,14 @@ static void senseless_cursors(void)
 
 /* ---- objects of another user ---- */
 
+static void become_stranger(void)
+{
+	if (geteuid() != 0)
+		skip("needs root, to be two users");
+	if (setgroups(0, NULL) < 0 || setgid(STRANGER_UID) < 0 || setuid(STRANGER_UID) < 0)
+		die("setuid: %s", strerror(errno));
+}
+
 static void as_a_stranger(struct id128 id, struct id128 draft)
 {
 	struct wire_item item = { .id = id };
@@ -396,8 +440,7 @@ static void objects_of_others(void)
 	pid = fork();
 	assert(pid >= 0);
 	if (pid == 0) {
-		if (setgroups(0, NULL) < 0 || setgid(STRANGER_UID) < 0 || setuid(STRANGER_UID) < 0)
-			die("setuid: %s", strerror(errno));
+		become_stranger();
 		as_a_stranger(id, draft);
 		_exit(0);
 	}
@@ -410,6 +453,45 @@ static void objects_of_others(void)
 	raw_close(raw);
 }
 
+/* All that its quota allows, and hundreds of requests for more that wait. */
+static void hoarding(void)
+{
+	struct wire_item item = { .size = 4 << 20 };
+	struct wire_request create = { .type = WIRE_CREATE, .items = &item, .n_items = 1,
+		.timeout_ns = 100 * 1000 * 1000 };
+	struct wire_reply reply;
+	struct raw *raw;
+	int n = 0, r;
+
+	become_stranger();
+	raw = raw_open();
+	for (;; n++) {
+		item.id = raw_id();
+		create.serial = 0;
+		r = raw_call(raw, &create, NULL, 0, &reply);
+		if (r != 0)
+			break;
+		close(raw_take_fd(raw));
+	}
+	if (r != -ENOBUFS && r != -EDQUOT)
+		expect_status(r, -ENOBUFS, "more than the quota");
+	if (!reply.text || n < 4 || n > 16)
+		die("%d objects of 4 MiB fit a quota of 64 MiB", n);
+	item.id = raw_id();
+	item.size = 65 << 20;
+	create.serial = 0;
+	expect_status(raw_call(raw, &create, NULL, 0, NULL), -EDQUOT, "an object beyond the quota");
+	item.size = 4 << 20;
+	create.timeout_ns = INT64_MAX;
+	for (int i = 0; i < 500; i++) {
+		item.id = raw_id();
+		create.serial = 0;
+		assert(raw_send(raw, &create, NULL, 0) == 0);
+	}
+	usleep(200000); /* the good client needs room meanwhile */
+	raw_close(raw);
+}
+
 const struct attack request_attacks[] = {
 	{ "double-seal", double_seal },
 	{ "double-release", double_release },
@@ -419,6 +501,8 @@ const struct attack request_attacks[] = {
 	{ "impossible-ids-and-names", impossible_ids_and_names },
 	{ "too-long-metadata", too_long },
 	{ "overflowing-sizes", overflowing_sizes },
+	{ "hoarding", hoarding },
+	{ "too-many-names-and-leases", too_many_names_and_leases },
 	{ "too-many-waiting", too_many_waiting },
 	{ "waiting-for-thousands", waiting_for_thousands },
 	{ "one-object-thousands-of-times", one_object_thousands_of_times },

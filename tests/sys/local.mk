@@ -70,6 +70,7 @@ hostile_tests = \
 	tests/sys/hostile-false-acknowledgements-are-refused.sh \
 	tests/sys/hostile-false-claims-after-a-crash-add-nothing.sh \
 	tests/sys/hostile-garbage-is-refused.sh \
+	tests/sys/hostile-hoarding-ends-at-the-quota.sh \
 	tests/sys/hostile-hugetlb-memfds-are-errors.sh \
 	tests/sys/hostile-hundreds-of-descriptors-in-a-packet-are-refused.sh \
 	tests/sys/hostile-impossible-ids-and-names-are-errors.sh \
@@ -100,6 +101,7 @@ hostile_tests = \
 	tests/sys/hostile-thousands-without-a-word-hold-up-nobody.sh \
 	tests/sys/hostile-too-long-metadata-are-refused.sh \
 	tests/sys/hostile-too-many-connections-are-told-so.sh \
+	tests/sys/hostile-too-many-names-and-leases-are-errors.sh \
 	tests/sys/hostile-too-many-waiting-requests-are-errors.sh \
 	tests/sys/hostile-truncated-packets-are-refused.sh \
 	tests/sys/hostile-unasked-reconcile-adds-nothing.sh \

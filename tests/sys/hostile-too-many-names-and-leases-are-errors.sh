@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A uid can have so many names and leases, and is told so.
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+hostile too-many-names-and-leases --max_objects=256 --transit_lease=1
