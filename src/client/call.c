@@ -548,6 +548,20 @@ static int read_one(struct ostore *conn, int64_t deadline, bool spin, bool want_
 	return 0;
 }
 
+/* Lock held, dropped meanwhile: the socket is full, and another thread reads.
+ * Not for long at a time: should that one leave, nobody would read, and a broker
+ * whose replies nobody reads takes no requests either. */
+static int wait_for_room(struct ostore *conn, int64_t deadline)
+{
+	int64_t until = MIN(deadline, deadline_ns(now_ns(), FLUSH_NS));
+	int fd = conn->call_fd, r;
+
+	pthread_mutex_unlock(&conn->lock);
+	r = wait_for(fd, POLLOUT, until);
+	pthread_mutex_lock(&conn->lock);
+	return r == -ETIMEDOUT && until < deadline ? 0 : r;
+}
+
 /* Lock held, dropped meanwhile: sleep until another thread has news for us. */
 static int follow(struct ostore *conn, struct waiter *waiter, int64_t deadline)
 {
@@ -610,11 +624,7 @@ int call_wait(struct ostore *conn, struct waiter *waiter, unsigned int needed,
 			r = read_one(conn, deadline, spin, full);
 			spin = r == 0;
 		} else if (full) {
-			int fd = conn->call_fd;
-
-			pthread_mutex_unlock(&conn->lock);
-			r = wait_for(fd, POLLOUT, deadline);
-			pthread_mutex_lock(&conn->lock);
+			r = wait_for_room(conn, deadline);
 		} else {
 			r = follow(conn, waiter, deadline);
 		}
