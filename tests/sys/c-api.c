@@ -637,7 +637,7 @@ static void a_name_keeps_an_object(void)
 	CHECK_INT(ostore_hold(conn, "c-api second", &id), 0);
 	CHECK_INT(refs_of(conn, &id), 3);
 	/* a name that is taken moves */
-	CHECK_INT(ostore_put(conn, "2", 1, OPTIONS(.name = "c-api name", .metadata = "x", .metadata_size = 1), NULL), 0);
+	CHECK_INT(ostore_put(conn, "2", 1, OPTIONS(.name = "c-api name"), NULL), 0);
 	CHECK_INT(refs_of(conn, &id), 2);
 	ostore_release(object);
 	CHECK_INT(ostore_lookup(conn, "c-api name", &object), 0);

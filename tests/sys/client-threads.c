@@ -245,6 +245,62 @@ static void threads_wait_independently(void)
 	ostore_close(conn);
 }
 
+#define HUGE_BATCH 40000
+
+struct batch {
+	pthread_t thread;
+	ostore_id few[100];
+};
+
+static void *get_a_huge_batch(void *argument)
+{
+	struct batch *batch = argument;
+	struct ostore_object **objects = calloc(HUGE_BATCH, sizeof(struct ostore_object *));
+	ostore_id *ids = calloc(HUGE_BATCH, sizeof *ids);
+	bool *ready = calloc(HUGE_BATCH, sizeof *ready);
+
+	for (int i = 0; i < HUGE_BATCH; i++)
+		ids[i] = batch->few[i % 100];
+	for (int round = 0; round < 3; round++) {
+		CHECK_INT(ostore_wait(shared, ids, HUGE_BATCH, HUGE_BATCH, 30 * SEC, ready), HUGE_BATCH);
+		CHECK_INT(ostore_get(shared, ids, HUGE_BATCH, 30 * SEC, 0, objects), 0);
+		for (int i = 0; i < HUGE_BATCH; i++) {
+			CHECK_INT(*(const int *)ostore_data(objects[i]), i % 100);
+			ostore_release(objects[i]);
+		}
+	}
+	free(objects);
+	free(ids);
+	free(ready);
+	return NULL;
+}
+
+/* Requests of many packets, more than the socket holds, from several threads:
+ * each goes out in one piece, and its answer comes in while others still go out. */
+static void huge_batches_share_the_socket(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *puts[100];
+	struct batch batches[N_THREADS];
+
+	shared = connect_or_die();
+	for (int i = 0; i < 100; i++) {
+		CHECK_INT(ostore_put(conn, &i, sizeof i, NULL, &puts[i]), 0);
+		batches[0].few[i] = *ostore_object_id(puts[i]);
+	}
+	for (int i = 0; i < N_THREADS; i++) {
+		memcpy(batches[i].few, batches[0].few, sizeof batches[i].few);
+		CHECK_INT(pthread_create(&batches[i].thread, NULL, get_a_huge_batch, &batches[i]), 0);
+	}
+	for (int i = 0; i < N_THREADS; i++)
+		pthread_join(batches[i].thread, NULL);
+	for (int i = 0; i < 100; i++)
+		ostore_release(puts[i]);
+	ostore_close(shared);
+	ostore_close(conn);
+	nothing_is_left();
+}
+
 /* ---- signals ---- */
 
 static void on_signal(int number)
@@ -434,6 +490,7 @@ static void a_broker_that_goes_leaves_the_mappings(void)
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(threads_wait_independently),
+	TEST(huge_batches_share_the_socket),
 	TEST(a_signal_ends_a_wait),
 	TEST(descriptors_are_closed_once_mapped),
 	TEST(no_descriptor_left_is_an_error_of_its_own),
