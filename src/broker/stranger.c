@@ -23,7 +23,9 @@
  *
  * A process that hangs keeps the table, with all that is in it, until the FUSE server
  * answers or ends.  So a clean stop that finds one closes everything by itself
- * (worker.c); after a SIGKILL of the supervisor the memory comes back that late.
+ * (worker.c), but not before the last stranger is out of the table: else the last
+ * process to leave it, the supervisor, would hang at its exit.  After a SIGKILL of
+ * the supervisor the memory comes back only when the FUSE server lets it.
  *
  * What hangs is bounded: CHILDREN_MAX processes; further strangers wait, open.  A uid
  * of which HANGING_MAX hang, or STRANGERS_MAX are under way, is not served until they
@@ -35,6 +37,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -235,6 +238,24 @@ int64_t strangers_tick(struct broker *broker)
 		? FOREVER_NS
 		: deadline_ns(broker->now, young ? SOON_NS : LATER_NS);
 	return broker->strangers_due;
+}
+
+void strangers_finish(struct broker *broker, int64_t deadline)
+{
+	const struct stranger *s;
+
+	for (;;) {
+		bool unburied = false;
+
+		broker->now = now_ns();
+		broker->strangers_due = broker->now;
+		(void)strangers_tick(broker);
+		TAILQ_FOREACH(s, &broker->strangers, link)
+			unburied |= s->fd >= 0 && fcntl(s->fd, F_GET_SEALS) < 0;
+		if (!unburied || broker->now >= deadline)
+			return;
+		(void)poll(NULL, 0, 1); /* nothing tells when the tombstone is in place */
+	}
 }
 
 void strangers_deinit(struct broker *broker)

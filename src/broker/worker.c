@@ -129,6 +129,7 @@ static void close_everything(struct broker *broker)
 
 static void stop(struct broker *broker)
 {
+	int64_t deadline = deadline_ns(now_ns(), broker->options->stop_timeout_ns);
 	struct connection *c;
 
 	loop_forget(broker, broker->options->listener);
@@ -138,8 +139,10 @@ static void stop(struct broker *broker)
 		if (broker->connections[i])
 			connection_doom(broker, broker->connections[i]);
 	broker_settle(broker);
-	if (!TAILQ_EMPTY(&broker->strangers))
+	if (!TAILQ_EMPTY(&broker->strangers)) {
+		strangers_finish(broker, deadline);
 		close_everything(broker);
+	}
 }
 
 int broker_run(const struct broker_options *options)

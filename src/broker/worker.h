@@ -263,6 +263,8 @@ void stranger_inherit(struct broker *broker, int fd);
 /* Has this uid sent so many that hang, that it is not served until they are gone? */
 bool stranger_bars(const struct broker *broker, uid_t uid);
 int64_t strangers_tick(struct broker *broker);
+/* Wait until none is in our table any more, though their processes may hang. */
+void strangers_finish(struct broker *broker, int64_t deadline);
 void strangers_deinit(struct broker *broker);
 
 /* worker.c */
