@@ -1216,12 +1216,12 @@ END_TEST
 
 static unsigned int count_fds(pid_t pid)
 {
-	char path[64];
+	char path[64], target[8];
 	unsigned int n = 0;
 
-	for (int fd = 0; fd < 2048; fd++) {
+	for (int fd = 0; fd < 2048; fd++) { /* not followed: one may be a mute file */
 		(void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-		n += access(path, F_OK) == 0 || errno == ENXIO;
+		n += readlink(path, target, sizeof target) > 0;
 	}
 	return n;
 }
