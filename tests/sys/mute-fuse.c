@@ -68,52 +68,56 @@ static void serve(int device, const struct fuse_in_header *in)
 	}
 }
 
+static _Noreturn void serve_for_ever(int device)
+{
+	static _Alignas(8) char request[FUSE_MIN_READ_BUFFER + 4096];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		ssize_t n = read(device, request, sizeof request);
+
+		if (n >= (ssize_t)sizeof(struct fuse_in_header))
+			serve(device, (const void *)request);
+		else if (n < 0 && errno != EINTR && errno != ENOENT)
+			_exit(0);
+	}
+}
+
 int mute_fuse_start(struct mute_fuse *fuse)
 {
 	const char *parent = getenv("TMPDIR");
-	char options[128];
-	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char path[64], options[128];
+	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC), r = 0;
 
 	if (device < 0)
 		return -errno;
-	snprintf(fuse->directory, sizeof fuse->directory, "%.40s/mute-XXXXXX",
-		parent ? parent : "/tmp");
-	assert(mkdtemp(fuse->directory));
+	snprintf(path, sizeof path, "%.40s/mute-XXXXXX", parent ? parent : "/tmp");
+	assert(mkdtemp(path));
 	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,allow_other",
 		device, getuid(), getgid());
-	if (mount("mute", fuse->directory, "fuse", MS_NOSUID | MS_NODEV, options) < 0) {
-		int r = -errno;
-
-		(void)rmdir(fuse->directory);
-		(void)close(device);
-		return r;
+	fuse->directory = -1;
+	if (mount("mute", path, "fuse", MS_NOSUID | MS_NODEV, options) < 0) {
+		r = -errno;
+	} else {
+		/* Unmounted at once: a test that fails leaves nothing behind. */
+		fuse->directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		assert(umount2(path, MNT_DETACH) == 0 && fuse->directory >= 0);
 	}
-	fuse->server = fork();
-	assert(fuse->server >= 0);
-	if (fuse->server == 0) {
-		static _Alignas(8) char request[FUSE_MIN_READ_BUFFER + 4096];
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
-			ssize_t n = read(device, request, sizeof request);
-
-			if (n >= (ssize_t)sizeof(struct fuse_in_header))
-				serve(device, (const void *)request);
-			else if (n < 0 && errno != EINTR && errno != ENOENT)
-				_exit(0);
-		}
+	(void)rmdir(path);
+	if (r == 0) {
+		fuse->server = fork();
+		assert(fuse->server >= 0);
+		if (fuse->server == 0)
+			serve_for_ever(device);
 	}
 	close(device); /* the server's is the last one: it ends with it */
-	return 0;
+	return r;
 }
 
 int mute_fuse_open(const struct mute_fuse *fuse)
 {
-	char path[80];
-	int fd;
+	int fd = openat(fuse->directory, "file", O_RDONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof path, "%s/file", fuse->directory);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert(fd >= 0);
 	return fd;
 }
@@ -124,6 +128,5 @@ void mute_fuse_stop(struct mute_fuse *fuse)
 
 	(void)kill(fuse->server, SIGKILL);
 	assert(waitpid(fuse->server, &status, 0) == fuse->server);
-	(void)umount2(fuse->directory, MNT_DETACH);
-	(void)rmdir(fuse->directory);
+	(void)close(fuse->directory);
 }

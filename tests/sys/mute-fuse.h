@@ -9,11 +9,11 @@
 #include <sys/types.h>
 
 struct mute_fuse {
-	char directory[64];
+	int directory; /* all that is left of the mount, which nobody else can find */
 	pid_t server;
 };
 
-/* Mount it below $TMPDIR.  Needs root.
+/* Mount it, out of sight.  Needs root.
  * Return: 0, or negative errno where it is impossible (skip the test). */
 int mute_fuse_start(struct mute_fuse *fuse);
 /* A new descriptor of a file in it. */
