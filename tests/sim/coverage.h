@@ -36,6 +36,7 @@
 	X(FDS_LOST, "descriptors lost under the tables")                                    \
 	X(LOST_ANSWERS, "answers of -ENODATA for a lost object")                            \
 	X(RETRIES, "requests sent again")                                                   \
+	X(SEVERAL_PACKETS, "requests in more than one packet")                              \
 	X(DROPPED_BEFORE_RECONCILE, "requests before RECONCILE dropped")                    \
 	X(RECONCILE_CUTS, "reconciles that cut holdings")                                   \
 	X(RECONCILE_LIES, "reconciles that claim too much")                                 \

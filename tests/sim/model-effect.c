@@ -148,7 +148,7 @@ static void check_get_order(const struct model *m, const struct wait *wait)
 		const struct wait *other = &m->waits[i];
 
 		if (other->used && !other->asleep && other->request.type == WIRE_GET &&
-			other->expect == EXPECT_LATER && other->arrival < wait->arrival &&
+			other->expect == EXPECT_LATER && !other->assembling && other->arrival < wait->arrival &&
 			!other->refused && !other->canceled &&
 			share_an_id(other, wait) && get_is_ready(m, other))
 			broken("R7: GET %llu of connection %u is served before GET %llu of connection "
@@ -558,6 +558,13 @@ static void effect_resume(struct model *m, const struct core_effect *effect)
 	c->resuming = true;
 }
 
+static bool wait_is_assembling(struct model *m, const struct core_effect *effect)
+{
+	const struct wait *wait = wait_of(m, effect->conn, effect->reply.serial);
+
+	return wait && wait->assembling && !wait->refused;
+}
+
 static void effect_reply(struct model *m, const struct core_effect *effect)
 {
 	const struct wire_reply *reply = &effect->reply;
@@ -571,6 +578,8 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 		effect_resume(m, effect);
 		return;
 	}
+	if (wait_is_assembling(m, effect))
+		broken("a request of several packets is answered before the last");
 	if (m->conns[effect->conn].resuming)
 		broken("connection %u gets a reply before it has reconciled", effect->conn);
 	wait = wait_of(m, effect->conn, reply->serial);
@@ -807,6 +816,10 @@ static void expire_wants(struct model *m)
 		model_end_want(m, want);
 		COVER(m, QUEUE_EXPIRED);
 	}
+	for (uint32_t i = 0; i < m->n_waits; i++)
+		if (m->waits[i].used && model_is_create(m->waits[i].request.type) &&
+			is_late(m, &m->waits[i]))
+			m->waits[i].deadline = INT64_MAX; /* it has passed */
 }
 
 static void settle_waits(struct model *m)
@@ -819,6 +832,8 @@ static void settle_waits(struct model *m)
 		bool over;
 
 		if (!wait->used || wait->asleep)
+			continue;
+		if (wait->assembling && !wait->refused)
 			continue;
 		if (wait->expect == EXPECT_NOW || wait->refused)
 			broken("%s of connection %u is not answered", type_name(r->type), wait->conn);

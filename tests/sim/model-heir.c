@@ -39,7 +39,7 @@ static void death_of_wait(struct model *m, struct wait *wait)
 		for (uint32_t i = 0; i < wait->request.n_items || i == 0; i++)
 			if (wait->status[i] == 0)
 				wait->done |= UINT64_C(1) << i;
-	wait->granted = wait->canceled = false;
+	wait->granted = wait->canceled = wait->assembling = false;
 	wait->asleep = true;
 	if (wait->request.type == WIRE_HELLO) /* such a client gives up, and begins anew */
 		wait->used = false;

@@ -31,6 +31,7 @@ uint64_t model_metadata_charge(uint32_t size);
 /* ---- model-request.c ---- */
 
 bool model_is_create(uint16_t type);
+int model_find_wait(const struct model *m, uint32_t conn, uint64_t serial);
 int model_new_wait(struct model *m, uint32_t conn, uint64_t serial);
 void model_end_want(struct model *m, struct want *want);
 uint64_t model_quota(const struct model *m, uid_t uid);

@@ -164,7 +164,7 @@ static void request_cancel(struct model *m, uint32_t conn, const struct request 
 	for (uint32_t i = 0; i < m->n_waits; i++) {
 		struct wait *wait = &m->waits[i];
 
-		if (!wait->used || wait->asleep || wait->conn != conn ||
+		if (!wait->used || wait->asleep || wait->assembling || wait->conn != conn ||
 			wait->request.serial != request->cursor)
 			continue;
 		if (!model_is_create(wait->request.type)) {
@@ -433,15 +433,21 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 
 /* ---- all of them ---- */
 
-int model_new_wait(struct model *m, uint32_t conn, uint64_t serial)
+int model_find_wait(const struct model *m, uint32_t conn, uint64_t serial)
 {
-	uint32_t i;
-
-	for (i = 0; i < m->n_waits; i++)
+	for (uint32_t i = 0; i < m->n_waits; i++)
 		if (m->waits[i].used && m->waits[i].conn == conn &&
 			m->waits[i].request.serial == serial)
-			break;
-	if (i == m->n_waits)
+			return i;
+	return -1;
+}
+
+int model_new_wait(struct model *m, uint32_t conn, uint64_t serial)
+{
+	int found = model_find_wait(m, conn, serial);
+	uint32_t i = found;
+
+	if (found < 0)
 		for (i = 0; i < m->n_waits && m->waits[i].used; i++)
 			;
 	if (i == WAITS)
@@ -491,10 +497,14 @@ void model_unheard(struct model *m, uint32_t conn, const struct request *request
 
 	if (!has_answer(request->type))
 		return;
-	w = model_new_wait(m, conn, request->serial);
-	m->waits[w].request = *request;
+	w = model_find_wait(m, conn, request->serial);
+	if (w < 0) {
+		w = model_new_wait(m, conn, request->serial);
+		m->waits[w].request = *request;
+	}
 	m->waits[w].request.fd = -1;
 	m->waits[w].asleep = true;
+	m->waits[w].assembling = false;
 }
 
 /* A GET or WAIT that need not wait is never refused for those that do. */
@@ -528,6 +538,7 @@ static void request_unanswered(struct model *m, uint32_t conn, const struct requ
 void model_request(struct model *m, uint32_t conn, const struct request *request)
 {
 	struct wait *wait;
+	uint32_t first = 0; /* item of this packet */
 	int w;
 
 	if (request->fd >= 0)
@@ -552,9 +563,20 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 	}
 	if (request->retry)
 		COVER(m, RETRIES);
-	w = model_new_wait(m, conn, request->serial);
-	wait = &m->waits[w];
-	wait->request = *request;
+	w = model_find_wait(m, conn, request->serial);
+	if (w >= 0 && m->waits[w].assembling) {
+		wait = &m->waits[w];
+		first = wait->request.n_items;
+		memcpy(wait->request.items + first, request->items,
+			request->n_items * sizeof request->items[0]);
+		wait->request.n_items += request->n_items;
+		COVER(m, SEVERAL_PACKETS);
+	} else {
+		w = model_new_wait(m, conn, request->serial);
+		wait = &m->waits[w];
+		wait->request = *request;
+	}
+	wait->assembling = request->more;
 	wait->expect = EXPECT_NOW;
 	switch (request->type) {
 	case WIRE_GET:
@@ -565,7 +587,7 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 	case WIRE_SEAL:
 	case WIRE_ABORT:
 	case WIRE_DELETE:
-		if (waiting_of(m, conn) > CORE_PENDING_MAX && !is_answered_at_once(m, wait)) {
+		if (first == 0 && waiting_of(m, conn) > CORE_PENDING_MAX && !is_answered_at_once(m, wait)) {
 			wait->refused = true;
 			if (request->fd >= 0)
 				m->roles[request->fd] = ROLE_BROKEN;
@@ -575,17 +597,19 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 			wait->expect = EXPECT_LATER;
 		break;
 	}
-	if (request->type == WIRE_GET || request->type == WIRE_WAIT)
+	if (request->type == WIRE_GET && first)
+		wait->arrival = ++m->arrivals; /* it counts from when it is whole */
+	if ((request->type == WIRE_GET || request->type == WIRE_WAIT) && !request->more)
 		wait->deadline = deadline_ns(m->now, request->timeout_ns);
-	if (model_is_create(request->type))
+	if (model_is_create(request->type) && (first == 0 || wait->deadline == INT64_MAX))
 		wait->deadline = deadline_ns(m->now,
 			request->timeout_ns ? request->timeout_ns : m->config.queue_deadline_ns);
 	if (request->type == WIRE_UNHOLD)
 		wait->status[0] = request_unhold(m, wait);
 	else if (request->type == WIRE_LOOKUP)
 		wait->status[0] = request_lookup(m, wait);
-	for (uint32_t i = 0; i < request->n_items; i++) {
-		int id = request->items[i].id;
+	for (uint32_t i = first; i < wait->request.n_items; i++) {
+		int id = wait->request.items[i].id;
 
 		switch (request->type) {
 		case WIRE_SEAL:

@@ -110,6 +110,7 @@ struct wait {
 	int object[ITEMS];   /* what the item is about; -1: nothing */
 	bool granted;        /* LOOKUP, LOAD: the reference was added at the request */
 	uint64_t done;       /* bits: items that were carried out, though the answer was lost */
+	bool assembling;     /* more packets of it are to come */
 	bool refused;        /* too many wait */
 	bool canceled;
 	bool waited;         /* it was there when an earlier event ended */

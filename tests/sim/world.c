@@ -65,6 +65,8 @@ struct client {
 	uint64_t serial;
 	bool must_reconcile, must_retry;
 	bool doomed; /* the core wants it ended */
+	bool has_tail;
+	struct request tail; /* the second packet of a request */
 };
 
 struct world {
@@ -602,6 +604,7 @@ static void heir(struct world *w, bool lossy)
 		if (client->alive && !w->model.conns[i].live)
 			client->alive = false;
 		client->must_reconcile = client->alive;
+		client->has_tail = false;
 	}
 	take_effects(w, UINT32_MAX, &lossy);
 	model_settle(&w->model, w->core);
@@ -844,6 +847,7 @@ static void retry(struct world *w, uint32_t conn)
 	}
 	request = *found;
 	request.retry = true;
+	request.more = false;
 	request.fd = -1;
 	run_request(w, conn, &request);
 }
@@ -894,6 +898,39 @@ static void offer_memfd(struct world *w, struct request *request)
 	kernel_close(&w->kernel, fd);
 }
 
+static bool may_be_split(uint16_t type)
+{
+	return type == WIRE_GET || type == WIRE_WAIT || type == WIRE_PUT || type == WIRE_SEAL ||
+		type == WIRE_ABORT || type == WIRE_DELETE;
+}
+
+/* Leave some items to a second packet, which the client sends when it comes to it. */
+static void split(struct world *w, uint32_t conn, struct request *request)
+{
+	struct client *client = &w->clients[conn];
+	uint32_t n = request->n_items;
+
+	if (n < 2 || !may_be_split(request->type) || client->has_tail ||
+		w->model.conns[conn].resuming || !rng_chance(&w->rng, 100))
+		return;
+	request->n_items = 1 + rng_below(&w->rng, n - 1);
+	client->tail = *request;
+	client->tail.n_items = n - request->n_items;
+	memmove(client->tail.items, request->items + request->n_items,
+		client->tail.n_items * sizeof request->items[0]);
+	client->has_tail = true;
+	request->more = true;
+}
+
+static void send_tail(struct world *w, uint32_t conn)
+{
+	struct client *client = &w->clients[conn];
+	struct request tail = client->tail;
+
+	client->has_tail = false;
+	run_request(w, conn, &tail);
+}
+
 static void new_request(struct world *w, uint32_t conn)
 {
 	struct client *client = &w->clients[conn];
@@ -923,6 +960,7 @@ static void new_request(struct world *w, uint32_t conn)
 	if (!request_encode(&w->scratch, &request))
 		return;
 	request.fd = -1;
+	split(w, conn, &request);
 	run_request(w, conn, &request);
 }
 
@@ -1073,7 +1111,9 @@ static void client_step(struct world *w, uint32_t conn)
 		run_simple(w, EVENT_IDENTIFY, conn);
 		return;
 	}
-	if (client->must_reconcile && (conn == AUDITOR || rng_chance(&w->rng, 700)))
+	if (client->has_tail && rng_chance(&w->rng, 600))
+		send_tail(w, conn);
+	else if (client->must_reconcile && (conn == AUDITOR || rng_chance(&w->rng, 700)))
 		reconcile(w, conn);
 	else if (client->must_retry)
 		retry(w, conn);
