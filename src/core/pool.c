@@ -106,17 +106,21 @@ struct pool_memfd pool_take(struct core *core, const struct make *make)
 	return memfd;
 }
 
+static void give_back(struct core *core, uint32_t e)
+{
+	const struct pool_record *record = entry_at(core, e);
+
+	entry_remove(core, e);
+	effect_close(core, record->fd, record->bytes);
+}
+
 bool pool_shed(struct core *core)
 {
-	for (uint32_t e = 0; core->n_pool && e < TABLES_POOL_MAX; e++) {
-		const struct pool_record *record = entry_at(core, e);
-
-		if (!record->used)
-			continue;
-		entry_remove(core, e);
-		effect_close(core, record->fd, record->bytes);
-		return true;
-	}
+	for (uint32_t e = 0; core->n_pool && e < TABLES_POOL_MAX; e++)
+		if (entry_at(core, e)->used) {
+			give_back(core, e);
+			return true;
+		}
 	return false;
 }
 
@@ -153,6 +157,27 @@ static bool has_entry_of(const struct core *core, uint64_t bytes)
 		if (entry_at(core, e)->used && entry_at(core, e)->bytes == bytes)
 			return true;
 	return false;
+}
+
+/* Would an entry of this many bytes be taken for a size that was asked for of late? */
+static bool is_wanted(const struct core *core, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < POOL_RECENT; i++) {
+		const uint64_t size = core->pool.recent[i];
+
+		if (size && bytes >= size / 2 && bytes / 2 <= size)
+			return true;
+	}
+	return core->pool.next_recent == 0; /* nothing was asked for yet */
+}
+
+/* An entry that none of the recent creates would have taken; TABLES_NONE: there is none. */
+static uint32_t unwanted_entry(const struct core *core)
+{
+	for (uint32_t e = 0; core->n_pool && e < TABLES_POOL_MAX; e++)
+		if (entry_at(core, e)->used && !is_wanted(core, entry_at(core, e)->bytes))
+			return e;
+	return TABLES_NONE;
 }
 
 /* A size for the next fill that leaves the pool within its target; 0: none. */
@@ -209,6 +234,7 @@ void pool_start(struct core *core)
 void pool_plan(struct core *core)
 {
 	struct pool *pool = &core->pool;
+	uint32_t e;
 
 	if (!pool->started || core->config.pool_max == 0 || !core->resumed)
 		return;
@@ -217,8 +243,11 @@ void pool_plan(struct core *core)
 			;
 		return;
 	}
-	/* What the sizes asked for now do not use makes place for what they do. */
-	if (core->n_pool && pool->bytes > target(core))
+	/* Entries of sizes that nobody asks for make place for those that are. */
+	e = unwanted_entry(core);
+	if (e != TABLES_NONE)
+		give_back(core, e);
+	else if (core->n_pool && pool->bytes > target(core))
 		pool_shed(core);
 	if (core->queue.n == 0 && pool->n_filling < FILLS_MAX &&
 		core->n_pool + pool->n_filling < TABLES_POOL_MAX && core->now >= pool->retry_ns)

@@ -25,8 +25,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 #define CAPACITY_MIN MIB
-#define POOL_AUTO_MAX (256 * MIB)
-#define POOL_AUTO_PERCENT "10%"
+#define POOL_AUTO_PERCENT "25%"
 #define SYSTEM_ADDRESS CONFIG_SYSTEM_DIRECTORY "/ostore.sock"
 #define USER_ADDRESS_FORMAT "%s/ostore/ostore.sock" /* of $XDG_RUNTIME_DIR */
 
@@ -87,7 +86,7 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 		"Objects up to this size travel in the reply; 0: every object is mapped." },
 	[CONFIG_POOL] = { "pool", "SIZE|PERCENT", "auto", "auto, or " SIZE_OR_PERCENT,
 		"Memory prepared in advance for big objects, part of the capacity. A percentage is of the "
-		"capacity; auto: the smaller of 256MiB and 10%; 0: none." },
+		"capacity; auto: follows demand up to 25%; 0: none." },
 	[CONFIG_HUGE_PAGES] = { "huge_pages", "yes|no", "yes", "yes no",
 		"Back objects of 2 MiB and more by huge pages where the kernel allows it." },
 	[CONFIG_EVICTION_POLICY] = { "eviction_policy", "NAME", "lru", "lru",
@@ -421,7 +420,6 @@ static void resolve_memory(struct config *config, const struct config_machine *m
 	setting = &config->settings[CONFIG_POOL];
 	if (is_word(config, CONFIG_POOL)) {
 		(void)size_parse(&setting->number, POOL_AUTO_PERCENT, core->capacity);
-		setting->number = MIN(setting->number, POOL_AUTO_MAX);
 	} else if (resolve_number(config, CONFIG_POOL, core->capacity) > core->capacity) {
 		config_complain(config, setting->origin,
 			"pool = \"%s\" is more than the capacity, which it is part of", setting->text);

@@ -95,7 +95,7 @@ START_TEST(defaults_are_allowed_and_resolve)
 	}
 	ck_assert_int_eq(config_resolve(&config, &machine, &values), 0);
 	ck_assert_uint_eq(values.core.capacity, 3 * GIB);
-	ck_assert_uint_eq(values.core.pool_max, 256 * MIB);
+	ck_assert_uint_eq(values.core.pool_max, values.core.capacity / 4);
 	ck_assert_uint_eq(values.core.inline_max, 65536);
 	ck_assert_uint_eq(values.core.max_fds, 20000 - CONFIG_RESERVED_DESCRIPTORS);
 	ck_assert_uint_eq(values.max_descriptors, 20000);

@@ -1100,6 +1100,29 @@ START_TEST(the_pool_serves_big_creates_and_yields_to_need)
 }
 END_TEST
 
+START_TEST(the_pool_takes_the_sizes_that_are_asked_for)
+{
+	const uint64_t mib = 1 << 20;
+	uint32_t a;
+
+	w->config.capacity = 4096 * mib;
+	w->config.pool_max = 256 * mib; /* full of smaller memfds when the first create comes */
+	world_start(w);
+	a = connect_as(w, 1000);
+	world_settle(w);
+	ck_assert_uint_eq(world_totals(w).pool_bytes, 256 * mib);
+	create(w, a, 1, 256 * mib);
+	simple(w, a, WIRE_ABORT, 1);
+	for (int i = 0; i < 8; i++) /* a memfd is given back or filled at each event */
+		put(w, a, 10 + i, 10);
+	w->hold[CORE_MAKE] = true;
+	create(w, a, 2, 256 * mib);
+	ck_assert_int_ge(w->held[0].fd, 0);
+	world_carry_out(w, CORE_MAKE);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(an_idle_pool_is_given_back)
 {
 	w->config.capacity = UINT64_C(1) << 30;
@@ -1252,6 +1275,7 @@ int main(void)
 		waiting_requests_of_a_connection_are_bounded,
 		a_smaller_capacity_evicts_then_waits,
 		the_pool_serves_big_creates_and_yields_to_need,
+		the_pool_takes_the_sizes_that_are_asked_for,
 		an_idle_pool_is_given_back,
 		a_failed_fill_is_not_repeated_at_once,
 		list_pages_are_stable_under_changes,
