@@ -105,7 +105,7 @@ START_TEST(defaults_are_allowed_and_resolve)
 	ck_assert_uint_eq(values.core.n_quotas, 0);
 	ck_assert_ptr_null(values.address);
 	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "3221225472");
-	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "268435456");
+	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "805306368");
 	ck_assert_str_eq(values.fields[CONFIG_INLINE_MAX].value, "64KiB");
 	ck_assert_str_eq(values.fields[CONFIG_MAX_DESCRIPTORS].value, "20000");
 	ck_assert_str_eq(values.fields[CONFIG_MAX_OBJECTS].value, "131072");
