@@ -7,10 +7,8 @@ else takes the source tree for it, and never uses an installed module or broker.
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 

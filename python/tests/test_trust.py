@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Objects of other users: what is unpickled, what is refused, what nobody may see."""
 
-import os
-import unittest
 
 import support
 from support import NOBODY, run_python
