@@ -270,6 +270,32 @@ class Waiting(support.BrokerTest):
         self.assertGreater(len(caught), 2)
 
 
+class Crashes(support.BrokerTest):
+    def test_of_the_worker_are_not_noticed(self):
+        ref = ostore.put(b"w" * MiB, name="before the crash")
+        view = ostore.get_buffer(ref)
+        waiting = []
+        thread = threading.Thread(
+            target=lambda: waiting.append(ostore.get(ostore.ObjectRef("bc" * 16), timeout=60))
+        )
+        thread.start()
+        draft = ostore.create(MiB)
+        draft.buffer[:3] = b"abc"
+        before = ostore.stats()
+        os.kill(before["worker_pid"], signal.SIGKILL)
+        self.assertEqual(bytes(ostore.get_buffer(draft.seal())[:3]), b"abc")
+        self.assertEqual(ostore.get(ostore.lookup("before the crash"))[:1], b"w")
+        self.assertEqual(bytes(view[-1:]), b"w")
+        late = ostore.put("late", id="bc" * 16)
+        thread.join()
+        self.assertEqual(waiting, ["late"])
+        self.assertEqual(ostore.get(late), "late")
+        after = ostore.stats()
+        self.assertNotEqual(after["worker_pid"], before["worker_pid"])
+        self.assertEqual(after["generation"], before["generation"] + 1)
+        ostore.unhold("before the crash")
+
+
 class Names(support.BrokerTest):
     def test_keep_an_object_that_nobody_refers_to(self):
         ref = ostore.put("kept")
