@@ -497,14 +497,12 @@ void model_unheard(struct model *m, uint32_t conn, const struct request *request
 
 	if (!has_answer(request->type))
 		return;
-	w = model_find_wait(m, conn, request->serial);
-	if (w < 0) {
-		w = model_new_wait(m, conn, request->serial);
-		m->waits[w].request = *request;
-	}
+	if (model_find_wait(m, conn, request->serial) >= 0)
+		return; /* sent again, or a further packet: what came before is known */
+	w = model_new_wait(m, conn, request->serial);
+	m->waits[w].request = *request;
 	m->waits[w].request.fd = -1;
 	m->waits[w].asleep = true;
-	m->waits[w].assembling = false;
 }
 
 /* A GET or WAIT that need not wait is never refused for those that do. */
