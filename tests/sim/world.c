@@ -780,7 +780,16 @@ static void send_in_parts(struct world *w, uint32_t conn, struct request *reques
 	run_request(w, conn, &part);
 }
 
-/* It holds a deleted object, and perhaps, without knowing, the one that has its id now: nobody
+static bool has_namesake(const struct world *w, int object)
+{
+	for (int i = 0; i < OBJECTS; i++)
+		if (i != object && w->model.objects[i].live &&
+			w->model.objects[i].id == w->model.objects[object].id)
+			return true;
+	return false;
+}
+
+/* It holds a deleted object, and perhaps, without knowing, another one of the same id: nobody
  * can tell which one it lists.  Or it holds too much for one of our requests. */
 static bool cannot_reconcile(const struct world *w, uint32_t conn)
 {
@@ -792,8 +801,7 @@ static bool cannot_reconcile(const struct world *w, uint32_t conn)
 
 		if (!object->live || (!c->refs[i] && !c->pins[i]))
 			continue;
-		if (++n == ITEMS || (w->model.lossy && object->deleted &&
-			model_find(&w->model, object->id) >= 0))
+		if (++n == ITEMS || (w->model.lossy && object->deleted && has_namesake(w, i)))
 			return true;
 	}
 	return false;
