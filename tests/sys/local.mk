@@ -10,20 +10,24 @@ sys_tests = \
 	tests/sys/libostore-manual-names-every-function.sh \
 	tests/sys/private-broker-clean-stop-removes-socket.sh \
 	tests/sys/private-broker-ends-with-its-starter.sh \
+	tests/sys/private-broker-keeps-nothing-of-its-starter-open.sh \
 	tests/sys/private-broker-no-supervisor-mode-works.sh \
 	tests/sys/private-broker-of-root-drops-capabilities.sh \
 	tests/sys/private-broker-runs-as-unprivileged-uid.sh \
 	tests/sys/private-broker-takes-a-passed-socket.sh \
 	tests/sys/private-broker-tells-the-service-manager.sh \
+	tests/sys/private-broker-waits-for-its-last-connection.sh \
 	tests/sys/readme-transcript-is-true.sh \
 	tests/sys/system-broker-becomes-its-own-user.sh \
 	tests/sys/system-broker-without-its-user-says-how-to-make-it.sh \
 	tests/sys/system-capacity-respects-memory-cgroup.sh \
+	tests/sys/user-broker-serves-the-runtime-directory.sh \
 	tests/sys/worker-alone-under-valgrind.sh \
 	tests/sys/worker-killed-many-times.sh \
 	tests/sys/worker-killed-objects-survive.sh \
 	tests/sys/worker-that-cannot-die-has-an-heir.sh \
 	tests/sys/worker-that-dies-young-is-delayed.sh \
+	tests/sys/worker-that-does-not-stop-is-killed.sh \
 	$(NULL)
 
 TESTS += $(sys_tests)
