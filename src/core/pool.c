@@ -15,6 +15,7 @@
 #define IDLE_NS      (60 * NS_PER_S)
 #define RETRY_NS     (10 * NS_PER_S)
 #define FILLS_MAX    2           /* at a time */
+#define WRITING_NS   (200 * NS_PER_MS)
 
 static struct pool_record *entry_at(const struct core *core, uint32_t e)
 {
@@ -96,6 +97,8 @@ struct pool_memfd pool_take(struct core *core, const struct make *make)
 	core->pool.last_create_ns = core->now;
 	if (make->fd >= 0)
 		return memfd;
+	if (make->size >= BIG)
+		core->pool.last_big_ns = core->now;
 	note_demand(core, make->size);
 	e = best_entry(core, make->size);
 	if (e == TABLES_NONE || !suits(core, make, e))
@@ -149,6 +152,14 @@ static uint64_t target(const struct core *core)
 static bool is_idle(const struct core *core)
 {
 	return core->now - core->pool.last_create_ns >= IDLE_NS;
+}
+
+/* Is somebody writing a big draft?  He needs the memory bus more than the next one does.
+ * Who takes longer than WRITING_NS does not hold up the pool. */
+static bool is_being_written(const struct core *core)
+{
+	return (core->n_created || core->n_making) &&
+		core->now - core->pool.last_big_ns < WRITING_NS;
 }
 
 static bool has_entry_of(const struct core *core, uint64_t bytes)
@@ -249,13 +260,15 @@ void pool_plan(struct core *core)
 		give_back(core, e);
 	else if (core->n_pool && pool->bytes > target(core))
 		pool_shed(core);
-	if (core->queue.n == 0 && pool->n_filling < FILLS_MAX &&
+	if (core->queue.n == 0 && !is_being_written(core) && pool->n_filling < FILLS_MAX &&
 		core->n_pool + pool->n_filling < TABLES_POOL_MAX && core->now >= pool->retry_ns)
 		fill(core);
 }
 
 int64_t pool_deadline(const struct core *core)
 {
+	if (core->pool.started && is_being_written(core))
+		return core->pool.last_big_ns + WRITING_NS;
 	if (core->n_pool == 0)
 		return FOREVER_NS;
 	return core->pool.last_create_ns + IDLE_NS;

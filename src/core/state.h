@@ -201,6 +201,7 @@ struct pool {
 	int64_t window_start_ns;
 	uint64_t window_bytes, last_window_bytes;
 	int64_t last_create_ns;
+	int64_t last_big_ns;        /* of those that the pool is for */
 	int64_t retry_ns;           /* no fill before this: one failed */
 };
 
