@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A program that knows nothing but pkg-config ostore would not compile, in C or in
 # C++, or would need headers that are not installed.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog pkg-config make
 CC=${CC:-cc}
 

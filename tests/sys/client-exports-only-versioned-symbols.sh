@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A symbol that escapes becomes ABI that nobody meant; one that is missing breaks
 # whoever uses it.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog nm sed
 
 library=$top_builddir/src/client/.libs/libostore.so.0

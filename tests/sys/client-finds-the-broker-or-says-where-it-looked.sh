@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Somebody without a broker would not learn where one was looked for, or how to
 # start one; or a dead socket would hide a living broker.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 
 put=$top_builddir/examples/put
 dead=$TEST_DIR/dead.sock

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The socket of a forked child may be lost with the worker that had not read of it:
 # the child would be without its references.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_no_wrapper
 
 start_broker --capacity=256MiB

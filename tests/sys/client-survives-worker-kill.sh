@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A request that was lost, or carried out twice, or a reference that was forgotten
 # when the worker dies would show as a wrong result or as something left over.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_no_wrapper
 
 start_broker --capacity=256MiB

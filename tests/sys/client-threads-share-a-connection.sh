@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One thread that waits would hold up the others of its connection.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 
 start_broker --capacity=256MiB
 "$top_builddir/tests/sys/client-threads" threads_wait_independently || fail "threads"

@@ -5,7 +5,7 @@
 # script names one attack; the judge in hostile.c checks what all have in common:
 # a good client is not disturbed, all that was charged comes back, and it is the
 # same worker afterwards.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 
 # hostile ATTACK [OPTION_OF_OSTORED...]
 hostile()

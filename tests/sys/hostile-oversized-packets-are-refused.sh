@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Packets longer than the limit end their connection and nothing else.
-. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh" || exit 99
 hostile oversized-packets

@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A uid can have so many names and leases, and is told so.
-. "${top_srcdir:-.}/tests/sys/hostile-functions.sh"
+. "${top_srcdir:-.}/tests/sys/hostile-functions.sh" || exit 99
 hostile too-many-names-and-leases --max_objects=256 --transit_lease=1

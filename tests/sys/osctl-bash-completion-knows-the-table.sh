@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion would offer what osctl does not have, or not offer what it has.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog bash
 start_broker --capacity=8MiB
 id=$(echo x | "$OSCTL" put --name weights -) || fail "put"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Escape sequences would end up in files and pipes, or NO_COLOR would not be obeyed.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog script
 start_broker --capacity=8MiB
 echo x | "$OSCTL" put - >/dev/null || fail "put"

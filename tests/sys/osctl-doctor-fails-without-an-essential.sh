@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # doctor would call a machine fit that cannot run a store at all.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 OSTORE_ADDRESS=$TEST_DIR/nobody.sock
 export OSTORE_ADDRESS
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # doctor is for those whose store does not work: it must do without a broker, without root and
 # in a small address space, and say of every lack what it costs and how to mend it.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 OSTORE_ADDRESS=$TEST_DIR/nobody.sock
 export OSTORE_ADDRESS
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Scripts could not tell one failure from another.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=8MiB
 
 # expect STATUS WORDS... - osctl WORDS exits with STATUS; after a failure there is one line on

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A get that fails half-way would leave half a file, or destroy the one that was there.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=64MiB
 mkdir "$TEST_DIR/out"
 cd "$TEST_DIR/out" || exit 99

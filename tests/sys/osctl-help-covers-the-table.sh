@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A command or an option would work and be in no help.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 commands=$("$OSCTL" --commands) || fail "--commands"
 [ -n "$commands" ] || fail "no commands"
 echo "$commands" | LC_ALL=C sort -c || fail "the table is not sorted"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A script that reads a key by its name would break; and a list must be a list at 0, 1 and n.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog "$PYTHON"
 start_broker --capacity=64MiB
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # osctl(1) would miss a command, an option or an exit status, or describe one that is gone.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 page=$top_srcdir/man/osctl.1
 requires_prog sed grep
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A key that scripts may rely on would be documented nowhere.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=8MiB
 page=$(sed 's/[,.()]/ /g' "$top_srcdir/man/osctl.1" | tr '\n' ' ')
 id=$(echo x | "$OSCTL" put --name x -) || fail "put"

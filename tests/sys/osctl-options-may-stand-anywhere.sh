@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # 'osctl ls --json' is what people type; a file called --help must have a way in; short and long
 # forms must mean the same.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=64MiB
 cd "$TEST_DIR" || exit 99
 echo one >--help

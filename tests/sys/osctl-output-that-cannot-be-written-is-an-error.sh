@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A full disk, a closed descriptor or a reader that went away would pass for success, or the
 # bytes would go somewhere else.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 [ -w /dev/full ] || skip "needs /dev/full"
 start_broker --capacity=64MiB
 head -c 3000000 /dev/urandom >"$TEST_DIR/file"

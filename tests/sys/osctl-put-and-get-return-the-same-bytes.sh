@@ -3,7 +3,7 @@
 # What put stored and get returned would differ: for an object of 0 bytes, around the sizes
 # where small objects end and where huge pages begin, and for a big one; from a file, from a
 # pipe, and into a file, a pipe and a device.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_free_mem 1GiB
 start_broker --capacity=512MiB
 

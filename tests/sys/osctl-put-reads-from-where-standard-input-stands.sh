@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A file on standard input that somebody has read a part of, a file of /proc that says its
 # length is 0, and a FIFO would be stored wrongly.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=64MiB
 file=$TEST_DIR/file
 head -c 300000 /dev/urandom >"$file"

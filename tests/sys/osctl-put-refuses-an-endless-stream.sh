@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A stream without an end would take all memory of the machine: it is collected outside the
 # store before it is offered.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=8MiB
 
 status=0

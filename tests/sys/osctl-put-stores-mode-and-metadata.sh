@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --mode and --metadata would be accepted and forgotten, or metadata cut at the limit.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=8MiB
 head -c 65536 /dev/zero >"$TEST_DIR/most"
 head -c 65537 /dev/zero >"$TEST_DIR/more"

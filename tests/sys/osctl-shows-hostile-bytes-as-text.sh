@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A name with terminal sequences, or bytes that are no characters, would drive the reader's
 # terminal, hang the table printer, or make JSON that nobody can read.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog "$PYTHON"
 start_broker --capacity=8MiB
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ls and stat would not say what a Python object is, or stumble over metadata that only looks
 # like it: it is anybody's.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 start_broker --capacity=8MiB
 
 # type_is TYPE METADATA

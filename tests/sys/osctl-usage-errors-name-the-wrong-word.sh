@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A person would have to guess what osctl did not like, or a wrong value would pass for a right
 # one. No broker is needed to be told.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 OSTORE_ADDRESS=$TEST_DIR/nobody.sock
 export OSTORE_ADDRESS
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An error of the public header would be explained nowhere, or ostore(7) would name another errno.
-. "${top_srcdir:-.}/tests/lib/functions.sh"
+. "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 page=$top_srcdir/man/ostore.7
 sed -n 's/^#define \(OSTORE_E[A-Z]*\) *\(E[A-Z]*\).*/\1 \2/p' "$top_srcdir/include/ostore.h" >"$TEST_DIR/errors"
 [ -s "$TEST_DIR/errors" ] || fail "no errors in the header"
