@@ -143,7 +143,7 @@ struct core_config {
 size_t core_memory_size(const struct core_config *config);
 
 /* core_open() - a core on this memory: empty if the memory is zeros, else the
- *   one that the dead worker left (its journal is replayed or thrown away)
+ *   one that the dead worker left (what its journal holds is undone)
  * @now, @realtime: CLOCK_MONOTONIC and CLOCK_REALTIME, ns
  * After used memory, and until core_resume(), descriptors are not closed by
  *   effects: the caller closes those that core_next_fd() does not name.

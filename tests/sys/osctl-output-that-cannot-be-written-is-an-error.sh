@@ -23,7 +23,7 @@ for words in ls status config doctor help --version "--json ls" "stat $id" "get 
 	fails $words >/dev/full
 	# shellcheck disable=SC2086 # words
 	fails $words >&-
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086,SC2261 # words; standard output is opened for reading
 	fails $words >/dev/null 1</dev/null
 done
 # A put whose id nobody saw is taken back.

@@ -19,7 +19,7 @@ program()
 
 program hello.c >"$TEST_DIR/hello.c"
 grep -q main "$TEST_DIR/hello.c" || fail "no program in the page"
-# shellcheck disable=SC2086 # CC may be words
+# shellcheck disable=SC2086,SC2046 # CC and the flags are words
 $CC -Wall -Wextra -Werror $(make_variable SANITIZE_CFLAGS) -I"$top_srcdir/include" -o "$TEST_DIR/hello" "$TEST_DIR/hello.c" \
 	-L"$top_builddir/src/client/.libs" -lostore || fail "the program does not compile"
 LD_LIBRARY_PATH=$top_builddir/src/client/.libs
