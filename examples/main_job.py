@@ -59,34 +59,47 @@ def load(directory, rows):
 
 # ---- the work: features of all images, and a classifier evaluated on them ----
 
+def in_batches(images, function, size=5000):
+    """function on some rows at a time: the features are small, what they are made from is not."""
+    return np.vstack([function(images[start:start + size]) for start in range(0, len(images), size)])
+
+
+def pixels(images):
+    return images
+
+
 def pooled(images):
-    return images.reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(len(images), -1)
+    return in_batches(images, lambda rows: rows.reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(len(rows), -1))
 
 
 def profiles(images):
-    square = images.reshape(-1, 28, 28)
-    return np.hstack([square.mean(1), square.mean(2)])
+    def of(rows):
+        square = rows.reshape(-1, 28, 28)
+        return np.hstack([square.mean(1), square.mean(2)])
+    return in_batches(images, of)
 
 
 def principal(images, count=50):
     sample = images[::20]
     centre = sample.mean(0)
     _, vectors = np.linalg.eigh(np.cov(sample - centre, rowvar=False))
-    return (images - centre) @ vectors[:, -count:]
+    return in_batches(images, lambda rows: (rows - centre) @ vectors[:, -count:])
 
 
 def projected(images, count=150):
     weights = np.random.default_rng(7).standard_normal((images.shape[1], count)) / 28
-    return np.maximum(images @ weights, 0)
+    return in_batches(images, lambda rows: np.maximum(rows @ weights, 0))
 
 
 def edges(images):
-    square = images.reshape(-1, 28, 28)
-    down, right = np.diff(square, axis=1)[:, :, :27], np.diff(square, axis=2)[:, :27, :]
-    blocks = [part.reshape(-1, 3, 9, 3, 9).sum((2, 4)).reshape(len(images), -1)
-              for part in (np.maximum(down, 0), np.maximum(-down, 0),
-                           np.maximum(right, 0), np.maximum(-right, 0))]
-    return np.hstack(blocks)
+    def of(rows):
+        square = rows.reshape(-1, 28, 28)
+        down, right = np.diff(square, axis=1)[:, :, :27], np.diff(square, axis=2)[:, :27, :]
+        blocks = [part.reshape(-1, 3, 9, 3, 9).sum((2, 4)).reshape(len(rows), -1)
+                  for part in (np.maximum(down, 0), np.maximum(-down, 0),
+                               np.maximum(right, 0), np.maximum(-right, 0))]
+        return np.hstack(blocks)
+    return in_batches(images, of)
 
 
 def tasks():
@@ -98,7 +111,7 @@ def tasks():
     from sklearn.neighbors import NearestCentroid
     from sklearn.tree import DecisionTreeClassifier
     return [
-        ("pixels, nearest centroid", lambda x: x, NearestCentroid()),
+        ("pixels, nearest centroid", pixels, NearestCentroid()),
         ("principal components, QDA", principal, QuadraticDiscriminantAnalysis(reg_param=0.01)),
         ("random projection, ridge", projected, RidgeClassifier()),
         ("row and column means, LDA", profiles, LinearDiscriminantAnalysis()),
@@ -162,7 +175,7 @@ class Meter(threading.Thread):
         self.done = threading.Event()
 
     def run(self):
-        while not self.done.wait(0.1):
+        while not self.done.wait(0.2):
             self.peak_bytes = max(self.peak_bytes, sum(map(pss, self.pids())))
 
     def pids(self):
@@ -188,11 +201,16 @@ class Meter(threading.Thread):
         self.start()
         return self
 
-    def __exit__(self, *_):
+    def finish(self):
+        """The work is done: what follows does not count."""
         self.seconds = time.monotonic() - self.began
         multiprocessing.connection.Connection._send_bytes = self._send
         self.done.set()
         self.join()
+
+    def __exit__(self, *_):
+        if not self.done.is_set():
+            self.finish()
 
 
 def pss(pid):
@@ -234,6 +252,7 @@ def run(workers, title, function, arguments, extra_pids=(), prepare=None, after=
             for one in waiting:
                 results.append(one.get())
                 progress.task(results[-1])
+            meter.finish()
             if after:
                 after(pool, arguments, results)
     return meter, results

@@ -4,6 +4,7 @@
 # C++, or would need headers that are not installed.
 . "${top_srcdir:-.}/tests/lib/functions.sh" || exit 99
 requires_prog pkg-config make
+[ -z "${OSTORE_SANITIZED:-}" ] || skip "a plain program does not load a sanitized library"
 CC=${CC:-cc}
 
 root=$TEST_DIR/root
