@@ -13,6 +13,7 @@ ostore_python_files = \
 	python/ostore/_ostore.pyi \
 	python/ostore/_ref.py \
 	python/ostore/_session.py \
+	python/ostore/_travel.py \
 	python/ostore/py.typed \
 	$(NULL)
 ostore_python_tests = \
@@ -22,6 +23,7 @@ ostore_python_tests = \
 	python/tests/test_format.py \
 	python/tests/test_interface.py \
 	python/tests/test_processes.py \
+	python/tests/test_travel.py \
 	python/tests/test_trust.py \
 	$(NULL)
 # No compiled files in the source tree.

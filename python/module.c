@@ -108,9 +108,23 @@ static PyObject *random_id(PyObject *module, PyObject *unused)
 	return PyBytes_FromStringAndSize((const char *)id.bytes, ID_SIZE);
 }
 
+static PyObject *buffer_address(PyObject *module, PyObject *exporter)
+{
+	Py_buffer buffer;
+	PyObject *address;
+
+	if (PyObject_GetBuffer(exporter, &buffer, PyBUF_STRIDES) < 0)
+		return NULL;
+	address = PyLong_FromVoidPtr(buffer.buf);
+	PyBuffer_Release(&buffer);
+	return address;
+}
+
 static PyMethodDef functions[] = {
 	{"random_id", random_id, METH_NOARGS,
 		"random_id() -> bytes\n\n16 random bytes that name a new object (ostore_id_random)."},
+	{"buffer_address", buffer_address, METH_O,
+		"buffer_address(exporter, /) -> int\n\nWhere the first element of a buffer is."},
 	{"tree_encode", tree_encode, METH_VARARGS,
 		"tree_encode(value, leaf, /) -> (bytes, list) | None\n\n"
 		"Encode a value without pickle; None when it holds what the encoding lacks.\n"

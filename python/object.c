@@ -163,6 +163,14 @@ static PyObject *object_get_address(PyObject *self, void *unused)
 	return PyLong_FromUnsignedLongLong((uintptr_t)ostore_data(((struct object *)self)->handle));
 }
 
+static PyObject *object_get_connection(PyObject *self, void *unused)
+{
+	PyObject *connection = (PyObject *)((struct object *)self)->connection;
+
+	Py_INCREF(connection);
+	return connection;
+}
+
 static PyObject *object_get_shared(PyObject *self, void *unused)
 {
 	return PyBool_FromLong(ostore_is_shared_address(((struct object *)self)->handle));
@@ -180,6 +188,7 @@ static PyGetSetDef object_getset[] = {
 	{"owner", object_get_owner, NULL, "uid that sealed it (ostore_owner)", NULL},
 	{"metadata", object_get_metadata, NULL, "its metadata (ostore_metadata)", NULL},
 	{"address", object_get_address, NULL, "where it is mapped, or 0 (ostore_data)", NULL},
+	{"connection", object_get_connection, NULL, "whose object it is", NULL},
 	{"shared_address", object_get_shared, NULL,
 		"whether every process sees it there (ostore_is_shared_address)", NULL},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Views that are pickled for another process travel as references.
+
+An array that get() returned, any slice of it, and a memoryview of get_buffer()
+are pickled as id, lease, offset, type and shape by the picklers that carry
+arguments and results between processes: those of multiprocessing (which
+concurrent.futures uses) and of joblib. The receiver maps the object, at the same
+address, and its view keeps it. All other pickling, pickle.dumps() for one,
+copies the bytes as ever: a file must not depend on a broker.
+
+The bytes travel too where a reference would not do, or not pay: an object of
+at most 64 KiB that this process has as a copy, views over writable memory,
+and objects that are deleted or whose connection is closed.
+
+Nothing is imported for this: the reducers are added when the program imports
+what they are for.
+"""
+
+import importlib.util
+import sys
+
+from . import _ostore
+from ._errors import Error
+
+_SMALL = 64 << 10
+
+
+def when_imported(name, call):
+    """when_imported(name, call) -> None
+
+    Call it with the module of this name: now, or when somebody imports it.
+    """
+    if name in sys.modules and not getattr(sys.modules[name].__spec__, "_initializing", False):
+        call(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, _Watch(name, call))
+
+
+class _Watch:
+    """Lets the other finders find one module, and calls when it is there."""
+
+    def __init__(self, name, call):
+        self._name = name
+        self._call = call
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self._name or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                self._call(module)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+# ---- sending
+
+
+def _object_of(view):
+    """The object whose sealed bytes a view shows, or None."""
+    numpy = sys.modules.get("numpy")
+    while numpy is not None and type(view) is numpy.ndarray:
+        view = view.base
+    if type(view) is memoryview:
+        view = view.obj
+    return view if type(view) is _ostore.Object else None
+
+
+def _lease(view):
+    """(id, token, address, offset) of a view that is worth a lease, or None."""
+    object = _object_of(view)
+    if object is None or view.nbytes == 0:
+        return None
+    if object.size <= _SMALL and not object.shared_address:
+        return None
+    try:
+        offset = _ostore.buffer_address(view) - object.address
+        return object.id, object.export(), object.connection.address, offset
+    except Error:
+        return None
+
+
+def _reduce_array(array):
+    """What an array is pickled as, or None: its bytes."""
+    lease = None if array.flags.writeable else _lease(array)
+    return lease and (load_array, (*lease, array.dtype, array.shape, array.strides))
+
+
+def _reduce_memoryview(view, theirs=None):
+    if _object_of(view) is None:
+        return theirs(view) if theirs else view.__reduce_ex__(4)  # raises, as ever
+    lease = _lease(view) if view.contiguous else None
+    if lease is None or not view.c_contiguous:
+        return load_bytes, (view.tobytes(), view.format, view.shape)
+    return load_memoryview, (*lease, view.nbytes, view.format, view.shape)
+
+
+# ---- receiving
+
+
+def _load(id, token, address):
+    """The object, mapped, with a reference of its own."""
+    from . import _session
+
+    connection = _session.current(hint=address)._connection
+    reference = connection.import_(id, token)
+    (object,) = connection.get(reference.id, _ostore.FOREVER, 0)
+    return object
+
+
+def load_array(id, token, address, offset, dtype, shape, strides):
+    """load_array(id, token, address, offset, dtype, shape, strides) -> numpy.ndarray
+
+    What the pickle of an array loads with; read-only, as the object is.
+    """
+    import numpy
+
+    return numpy.ndarray(shape, dtype, _load(id, token, address), offset, strides)
+
+
+def load_memoryview(id, token, address, offset, nbytes, format, shape):
+    """load_memoryview(id, token, address, offset, nbytes, format, shape) -> memoryview
+
+    The same for the bytes of an object.
+    """
+    return _cast(memoryview(_load(id, token, address))[offset : offset + nbytes], format, shape)
+
+
+def load_bytes(data, format, shape):
+    """load_bytes(data, format, shape) -> memoryview
+
+    The same where the bytes themselves were sent.
+    """
+    return _cast(memoryview(data), format, shape)
+
+
+def _cast(view, format, shape):
+    return view.cast("B").cast(format, shape) if view.nbytes else view.cast(format)
+
+
+# ---- the picklers
+
+
+def _teach_multiprocessing(reduction):
+    reduction.ForkingPickler.register(memoryview, _reduce_memoryview)
+    when_imported("numpy", lambda numpy: _teach_arrays(reduction.ForkingPickler, numpy.ndarray))
+
+
+def _teach_arrays(pickler, ndarray):
+    def reduce(array):
+        return _reduce_array(array) or _bytes_of(array)
+
+    pickler.register(ndarray, reduce)
+
+
+_reduce_joblib_result = None  # joblib's own
+
+
+def reduce_joblib_result(array):
+    """reduce_joblib_result(array) -> tuple
+
+    For joblib's workers, which get it by its name: how they pickle results.
+    """
+    return _reduce_array(array) or (_reduce_joblib_result or _bytes_of)(array)
+
+
+def _bytes_of(array):
+    return array.__reduce__()
+
+
+def _teach_joblib(reducers):
+    """joblib writes large arguments into files for its workers to map: not ours."""
+    global _reduce_joblib_result
+    theirs = reducers.ArrayMemmapForwardReducer.__call__
+
+    def reduce(self, array):
+        return _reduce_array(array) or theirs(self, array)
+
+    reducers.ArrayMemmapForwardReducer.__call__ = reduce
+    _reduce_joblib_result = reducers.reduce_array_memmap_backward
+    reducers.reduce_array_memmap_backward = reduce_joblib_result
+
+
+def _teach_loky(reduction):
+    theirs = getattr(reduction.get_loky_pickler(), "dispatch_table", {}).get(memoryview)
+    reduction.register(memoryview, lambda view: _reduce_memoryview(view, theirs))
+
+
+when_imported("multiprocessing.reduction", _teach_multiprocessing)
+when_imported("joblib._memmapping_reducer", _teach_joblib)
+when_imported("joblib.externals.loky.backend.reduction", _teach_loky)
