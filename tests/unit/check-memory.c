@@ -366,7 +366,8 @@ START_TEST(who_pins_pages_delays_only_himself)
 
 		if (job.key == HONEST) {
 			ck_assert_int_eq(job.result, 0);
-			ck_assert_int_lt(n_pinned, N_PINNED - 2);
+			if (!getenv("OSTORE_VALGRIND")) /* runs one thread at a time */
+				ck_assert_int_lt(n_pinned, N_PINNED - 2);
 			honest_done = true;
 		} else {
 			ck_assert_int_eq(job.result, -EBUSY);
