@@ -160,6 +160,23 @@ int ostore_put(struct ostore *conn, const void *data, uint64_t size,
 int ostore_putv(struct ostore *conn, const struct iovec *pieces, size_t n,
 	const struct ostore_put_options *options, struct ostore_object **objectp);
 
+/* One of the values of ostore_put_many(). */
+struct ostore_value {
+	const struct iovec *pieces; /* one after the other, as ostore_putv() */
+	size_t n_pieces;
+	const struct ostore_put_options *options; /* NULL: the defaults; its timeout does not count */
+};
+
+/* ostore_put_many() - ostore_putv() of n values, many in one request
+ * @timeout: how long each may wait for room; 0 means the broker's queue_deadline
+ * @objects: out: n references, NULL for a value that was not stored; NULL if the caller wants none
+ * @errors: NULL, or out: n negative errnos or 0
+ * One value's failure does not stop the others.
+ * Return: 0 when all were stored, else the first error, as ostore_create(); after -EINTR
+ * there are no references. */
+int ostore_put_many(struct ostore *conn, const struct ostore_value *values, size_t n,
+	int64_t timeout, struct ostore_object **objects, int *errors);
+
 /* ostore_put_fd() - offer a memfd that the caller made and sealed
  * @fd: a memfd with F_SEAL_WRITE|F_SEAL_GROW|F_SEAL_SHRINK|F_SEAL_SEAL; stays the caller's
  * Return: as ostore_create(), and -EBADF/-EINVAL (no memfd), -EPERM (seals are missing). */

@@ -60,6 +60,7 @@ ostore_list_links = \
 	$(NULL)
 ostore_put_links = \
 	man/links/ostore_put_fd.3 \
+	man/links/ostore_put_many.3 \
 	man/links/ostore_putv.3 \
 	$(NULL)
 

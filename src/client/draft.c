@@ -56,18 +56,7 @@ struct draft {
 
 /* ---- options ---- */
 
-struct order {
-	struct id128 id;
-	uint32_t mode, flags;
-	int64_t timeout;
-	const char *name;
-	const void *metadata;
-	uint32_t metadata_size;
-	char hex[ID128_TEXT_SIZE]; /* for sentences */
-};
-
-/* Check what the caller wants, and draw an id if he gave none. */
-static int take_order(struct order *order, const struct ostore_put_options *options, uint64_t size)
+int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size)
 {
 	struct ostore_put_options known = { .size = 0 };
 	ostore_id random;
@@ -115,15 +104,9 @@ static int take_order(struct order *order, const struct ostore_put_options *opti
 	return 0;
 }
 
-static struct call *order_call(const struct order *order, uint16_t type, uint64_t size,
-	struct waiter *waiter)
+struct wire_item order_item(const struct order *order, uint64_t size)
 {
-	struct call *call = call_new(type, 1, waiter);
-
-	if (!call)
-		return NULL;
-	call_set_item(call);
-	call->item = (struct wire_item){
+	return (struct wire_item){
 		.id = order->id,
 		.size = size,
 		.mode = order->mode,
@@ -132,6 +115,17 @@ static struct call *order_call(const struct order *order, uint16_t type, uint64_
 		.metadata = order->metadata,
 		.metadata_size = order->metadata_size,
 	};
+}
+
+static struct call *order_call(const struct order *order, uint16_t type, uint64_t size,
+	struct waiter *waiter)
+{
+	struct call *call = call_new(type, 1, waiter);
+
+	if (!call)
+		return NULL;
+	call_set_item(call);
+	call->item = order_item(order, size);
 	call_set_timeout(call, order->timeout);
 	return call;
 }
@@ -305,7 +299,23 @@ static int write_pieces(int fd, const struct iovec *pieces, size_t n)
 	return 0;
 }
 
-static void copy_pieces(void *to, const struct iovec *pieces, size_t n)
+int pieces_size(const struct iovec *pieces, size_t n, uint64_t *sizep)
+{
+	uint64_t size = 0;
+
+	if (!pieces && n > 0)
+		return fail(-EINVAL, "put: no pieces");
+	for (size_t i = 0; i < n; i++) {
+		if (!pieces[i].iov_base && pieces[i].iov_len > 0)
+			return fail(-EINVAL, "put: %zu bytes at a null pointer", pieces[i].iov_len);
+		if (__builtin_add_overflow(size, pieces[i].iov_len, &size))
+			return fail(-EINVAL, "put: the sizes of the pieces overflow 64 bits");
+	}
+	*sizep = size;
+	return 0;
+}
+
+void pieces_copy(void *to, const struct iovec *pieces, size_t n)
 {
 	for (; n > 0; n--, pieces++) {
 		if (pieces->iov_len == 0)
@@ -325,7 +335,7 @@ static int fill(const struct ostore *conn, int fd, uint64_t size, const struct i
 	r = map_draft(fd, size, &data);
 	if (r < 0)
 		return write_pieces(fd, pieces, n);
-	copy_pieces(data, pieces, n);
+	pieces_copy(data, pieces, n);
 	(void)munmap(data, size);
 	return 0;
 }
@@ -341,7 +351,7 @@ int ostore_create(struct ostore *conn, uint64_t size, const struct ostore_put_op
 
 	if (!draftp)
 		return fail(-EINVAL, "create: no place for the draft");
-	r = take_order(&order, options, size);
+	r = order_take(&order, options, size);
 	if (r < 0)
 		return r;
 	r = connection_enter(conn);
@@ -466,8 +476,7 @@ static int put_inline(struct ostore *conn, const struct order *order, const void
 	return r;
 }
 
-/* Lock held, dropped while waiting and while writing. */
-static int put_draft(struct ostore *conn, const struct order *order, uint64_t size,
+int order_put_draft(struct ostore *conn, const struct order *order, uint64_t size,
 	const struct iovec *pieces, size_t n, struct ostore_object **objectp)
 {
 	struct ostore_object *object;
@@ -500,31 +509,26 @@ int ostore_putv(struct ostore *conn, const struct iovec *pieces, size_t n,
 	CLEANUP_FREE void *gathered = NULL;
 	const void *data;
 	struct order order;
-	uint64_t size = 0;
+	uint64_t size;
 	int r;
 
-	if (!pieces && n > 0)
-		return fail(-EINVAL, "put: no pieces");
-	for (size_t i = 0; i < n; i++) {
-		if (!pieces[i].iov_base && pieces[i].iov_len > 0)
-			return fail(-EINVAL, "put: %zu bytes at a null pointer", pieces[i].iov_len);
-		if (__builtin_add_overflow(size, pieces[i].iov_len, &size))
-			return fail(-EINVAL, "put: the sizes of the pieces overflow 64 bits");
-	}
-	r = take_order(&order, options, size);
+	r = pieces_size(pieces, n, &size);
+	if (r < 0)
+		return r;
+	r = order_take(&order, options, size);
 	if (r < 0)
 		return r;
 	r = connection_enter(conn);
 	if (r < 0)
 		return r;
 	if (size > conn->inline_max) {
-		r = put_draft(conn, &order, size, pieces, n, objectp);
+		r = order_put_draft(conn, &order, size, pieces, n, objectp);
 	} else {
 		data = n > 0 ? pieces[0].iov_base : NULL;
 		if (n > 1) {
 			data = gathered = malloc(size + 1);
 			if (gathered)
-				copy_pieces(gathered, pieces, n);
+				pieces_copy(gathered, pieces, n);
 		}
 		r = n > 1 && !gathered ? fail_memory() :
 					 put_inline(conn, &order, data, (uint32_t)size, objectp);
@@ -559,7 +563,7 @@ int ostore_put_fd(struct ostore *conn, int fd, const struct ostore_put_options *
 			"F_SEAL_SHRINK and F_SEAL_SEAL", fd);
 	if (fstat(fd, &st) < 0)
 		return fail(-errno, "put_fd: descriptor %d: %s", fd, strerror(errno));
-	r = take_order(&order, options, (uint64_t)st.st_size);
+	r = order_take(&order, options, (uint64_t)st.st_size);
 	if (r < 0)
 		return r;
 	r = connection_enter(conn);

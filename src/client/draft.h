@@ -4,9 +4,46 @@
 #define CLIENT_DRAFT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "util/id.h"
+#include "wire/message.h"
 
 struct ostore;
 struct ostore_object;
+struct ostore_put_options;
+
+/* What somebody who creates an object wants, checked.  Borrows from his options. */
+struct order {
+	struct id128 id;
+	uint32_t mode, flags;
+	int64_t timeout;
+	const char *name;
+	const void *metadata;
+	uint32_t metadata_size;
+	char hex[ID128_TEXT_SIZE]; /* for sentences */
+};
+
+/* Check the options (NULL: the defaults), and draw an id if there is none.
+ * Return: 0, or a negative errno with its sentence. */
+int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size);
+
+/* The order as an item of a request. */
+struct wire_item order_item(const struct order *order, uint64_t size);
+
+/* order_put_draft() - store pieces by way of a draft, as large objects are
+ * Lock held, dropped while waiting and while writing.
+ * Return: 0, or a negative errno with its sentence. */
+int order_put_draft(struct ostore *conn, const struct order *order, uint64_t size,
+	const struct iovec *pieces, size_t n, struct ostore_object **objectp);
+
+/* How many bytes they have.  Return: 0, or -EINVAL with its sentence. */
+int pieces_size(const struct iovec *pieces, size_t n, uint64_t *sizep);
+
+/* One after the other. */
+void pieces_copy(void *to, const struct iovec *pieces, size_t n);
 
 /* Is the handle an unsealed object (of this process or of its parent)? */
 bool draft_is_open(const struct ostore_object *object);

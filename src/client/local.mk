@@ -21,6 +21,7 @@ src_client_libclient_la_SOURCES = \
 	src/client/names.c \
 	src/client/objects.c \
 	src/client/objects.h \
+	src/client/put-many.c \
 	src/client/resume.c \
 	src/client/resume.h \
 	$(NULL)

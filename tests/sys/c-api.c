@@ -142,6 +142,125 @@ static void pieces_arrive_in_order(void)
 	ostore_close(conn);
 }
 
+#define N_MANY 3000
+
+/* Of 0 bytes, of one piece and of two, small and large in turn. */
+static void many_are_put_at_once(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	static unsigned char bytes[N_MANY * 40 + 70000];
+	static struct ostore_object *put[N_MANY], *got[N_MANY];
+	static struct ostore_value values[N_MANY];
+	static struct iovec pieces[N_MANY][2];
+	static int errors[N_MANY];
+	static ostore_id ids[N_MANY];
+
+	pattern_fill(bytes, sizeof bytes, 7);
+	for (size_t i = 0; i < N_MANY; i++) {
+		size_t size = i % 500 == 250 ? 70000 : i % 100 == 50 ? 60000 : i % 40;
+
+		pieces[i][0] = (struct iovec){ bytes + i, size / 2 };
+		pieces[i][1] = (struct iovec){ bytes + i + size / 2, size - size / 2 };
+		values[i] = (struct ostore_value){ .pieces = pieces[i], .n_pieces = size ? 2 : 0 };
+		if (i % 3 == 0 && size) {
+			pieces[i][0].iov_len = size;
+			values[i].n_pieces = 1;
+		}
+	}
+	values[5].options = OPTIONS(.metadata = "five", .metadata_size = 4);
+	values[6].options = OPTIONS(.name = "sixth");
+	memset(errors, 1, sizeof errors);
+	CHECK_INT(ostore_put_many(conn, values, N_MANY, 0, put, errors), 0);
+	for (size_t i = 0; i < N_MANY; i++) {
+		CHECK_INT(errors[i], 0);
+		ids[i] = *ostore_object_id(put[i]);
+	}
+	CHECK_INT(ostore_get(other, ids, N_MANY, 0, 0, got), 0);
+	for (size_t i = 0; i < N_MANY; i++) {
+		size_t size = i % 500 == 250 ? 70000 : i % 100 == 50 ? 60000 : i % 40, n;
+
+		CHECK_INT(ostore_size(got[i]), size);
+		CHECK_INT(ostore_size(put[i]), size);
+		CHECK(size == 0 || memcmp(ostore_data(got[i]), bytes + i, size) == 0);
+		(void)ostore_metadata(got[i], &n);
+		CHECK_INT(n, i == 5 ? 4 : 0);
+		(void)ostore_metadata(put[i], &n);
+		CHECK_INT(n, i == 5 ? 4 : 0);
+		ostore_release(got[i]);
+		ostore_release(put[i]);
+	}
+	CHECK_INT(refs_of(conn, &ids[5]), 0);
+	CHECK_INT(refs_of(conn, &ids[6]), 1);
+	CHECK_INT(ostore_unhold(conn, "sixth"), 0);
+	CHECK_INT(ostore_put_many(conn, NULL, 0, 0, NULL, NULL), 0);
+	CHECK_FAILS(ostore_put_many(conn, NULL, 1, 0, NULL, NULL), EINVAL);
+	CHECK_FAILS(ostore_put_many(conn, values, 1, -1, NULL, NULL), EINVAL);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
+static void one_of_many_fails_alone(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *taken = put_pattern(conn, 10, 1), *put[7];
+	ostore_id id = *ostore_object_id(taken), twice, zeros = { { 0 } };
+	struct iovec piece = { &id, sizeof id }, none = { NULL, 3 };
+	struct ostore_value values[7];
+	int errors[7];
+
+	CHECK_INT(ostore_id_random(&twice), 0);
+	for (size_t i = 0; i < 7; i++)
+		values[i] = (struct ostore_value){ .pieces = &piece, .n_pieces = 1 };
+	values[1].options = OPTIONS(.id = &id);
+	values[2].options = OPTIONS(.id = &twice);
+	values[3].pieces = &none;
+	values[4].options = OPTIONS(.id = &twice);
+	values[5].options = OPTIONS(.id = &zeros);
+	CHECK_FAILS(ostore_put_many(conn, values, 7, SEC, put, errors), EEXIST);
+	for (size_t i = 0; i < 7; i++) {
+		int expected = i == 1 || i == 4 ? -EEXIST : i == 3 || i == 5 ? -EINVAL : 0;
+
+		CHECK_INT(errors[i], expected);
+		CHECK((put[i] == NULL) == (expected < 0));
+		ostore_release(put[i]);
+	}
+	/* nobody wants the references: what was stored may be dropped */
+	CHECK_INT(ostore_put_many(conn, values, 1, 0, NULL, NULL), 0);
+	CHECK_FAILS(ostore_put_many(conn, values, 7, 0, NULL, NULL), EEXIST);
+	CHECK_INT(refs_of(conn, &id), 1);
+	ostore_release(taken);
+	ostore_close(conn);
+}
+
+/* More than fits, and more than the broker copies for requests that wait. */
+static void many_for_whom_there_is_no_room_are_told(void)
+{
+	enum { N = 5000, SIZE = 60000 };
+	struct ostore *conn = connect_or_die();
+	static struct ostore_value values[N];
+	static struct ostore_object *put[N];
+	static unsigned char bytes[SIZE];
+	static int errors[N];
+	struct iovec piece = { bytes, SIZE };
+	size_t n_put = 0;
+
+	for (size_t i = 0; i < N; i++)
+		values[i] = (struct ostore_value){ .pieces = &piece, .n_pieces = 1 };
+	CHECK_FAILS(ostore_put_many(conn, values, N, 50 * MS, put, errors), ENOBUFS);
+	for (size_t i = 0; i < N; i++) {
+		CHECK(put[i] ? errors[i] == 0 : errors[i] == -ENOBUFS);
+		n_put += put[i] != NULL;
+	}
+	CHECK(n_put > 1000 && n_put < N);
+	for (size_t i = 0; i < N; i++)
+		ostore_release(put[i]);
+	/* now others make room */
+	CHECK_INT(ostore_put_many(conn, values, 1000, 0, put, NULL), 0);
+	for (size_t i = 0; i < 1000; i++)
+		ostore_release(put[i]);
+	ostore_close(conn);
+}
+
 static void a_draft_is_written_in_place_and_sealed(void)
 {
 	struct ostore *conn = connect_or_die();
@@ -993,6 +1112,8 @@ static const struct test tests[] = {
 	TEST(words_are_there),
 	TEST(every_size_comes_back_exactly),
 	TEST(pieces_arrive_in_order),
+	TEST(many_are_put_at_once),
+	TEST(one_of_many_fails_alone),
 	TEST(a_draft_is_written_in_place_and_sealed),
 	TEST(a_draft_of_no_bytes_has_no_buffer),
 	TEST(a_kept_view_is_private),
@@ -1017,6 +1138,7 @@ static const struct test tests[] = {
 	TEST(a_long_list_comes_in_pages),
 	TEST(stats_and_config_are_filled),
 	TEST(a_full_store_says_who_fills_it),
+	TEST(many_for_whom_there_is_no_room_are_told),
 	TEST(taken_ids_are_refused),
 	TEST(a_closed_connection_leaves_its_mappings),
 };

@@ -73,6 +73,36 @@ static void play_put(struct player *player, uint64_t *state, unsigned char *scra
 	ostore_release(object);
 }
 
+/* More than a packet, and one that is too large for any. */
+static void play_many(struct player *player, uint64_t *state, unsigned char *scratch)
+{
+	enum { N = 60, STEP = 5000, LARGE = 100000 };
+	size_t large = next_random(state) % (2 * (size_t)N);
+	uint64_t seed = next_random(state);
+	struct ostore_object *puts[N];
+	struct ostore_value values[N];
+	struct iovec pieces[N];
+	ostore_id ids[N];
+
+	pattern_fill(scratch, N * STEP + LARGE, seed);
+	for (size_t i = 0; i < N; i++) {
+		pieces[i] = (struct iovec){ scratch + i * STEP, i == large ? LARGE : STEP };
+		values[i] = (struct ostore_value){ .pieces = &pieces[i], .n_pieces = 1 };
+	}
+	CHECK_INT(ostore_put_many(player->conn, values, N, 0, puts, NULL), 0);
+	for (size_t i = 0; i < N; i++)
+		ids[i] = *ostore_object_id(puts[i]);
+	for (size_t i = 0; i < N; i++) {
+		struct ostore_object *got;
+
+		CHECK_INT(ostore_get(player->conn, &ids[i], 1, 0, 0, &got), 0);
+		CHECK_INT(ostore_size(got), pieces[i].iov_len);
+		CHECK_INT(memcmp(ostore_data(got), pieces[i].iov_base, pieces[i].iov_len), 0);
+		ostore_release(got);
+		ostore_release(puts[i]);
+	}
+}
+
 static void play_batch(struct player *player, uint64_t *state)
 {
 	struct ostore_object *puts[40], *gots[40];
@@ -130,12 +160,15 @@ static void *play(void *argument)
 	uint64_t state = player->seed;
 
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		switch (next_random(&state) % 4) {
+		switch (next_random(&state) % 5) {
 		case 0:
 			play_batch(player, &state);
 			break;
 		case 1:
 			play_name(player, &state);
+			break;
+		case 2:
+			play_many(player, &state, scratch);
 			break;
 		default:
 			play_put(player, &state, scratch);
