@@ -156,7 +156,7 @@ PyObject *finish_object(struct connection *connection, int r, struct ostore_obje
 
 /* ---- reading ---- */
 
-static PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
+PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
 	Py_ssize_t n)
 {
 	PyObject *list = PyList_New(n);
@@ -396,6 +396,9 @@ static PyMethodDef connection_methods[] = {
 	{"put", connection_put, METH_VARARGS,
 		"put(pieces, id, name, metadata, mode, timeout, /) -> Object\n\n"
 		"Copy a list of buffers, each to a multiple of ALIGN (ostore_put, ostore_putv)."},
+	{"put_many", connection_put_many, METH_VARARGS,
+		"put_many(values, mode, timeout, /) -> list[Object]\n\n"
+		"Many puts at once, of (metadata, pieces) each (ostore_put_many)."},
 	{"create", connection_create, METH_VARARGS,
 		"create(size, id, name, metadata, mode, timeout, /) -> Draft\n\n"
 		"Begin an object that is written in place (ostore_create)."},

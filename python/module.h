@@ -71,7 +71,11 @@ PyObject *finish_object(struct connection *connection, int r, struct ostore_obje
 
 /* Methods of connections in files of their own: put.c, inspect.c. */
 PyObject *connection_put(PyObject *self, PyObject *args);
+PyObject *connection_put_many(PyObject *self, PyObject *args);
 PyObject *connection_create(PyObject *self, PyObject *args);
+/* Handles (which it takes, also on failure) as a list of Python objects. */
+PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
+	Py_ssize_t n);
 PyObject *connection_list(PyObject *self, PyObject *unused);
 PyObject *connection_stats(PyObject *self, PyObject *unused);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * put.c - Connection.put() and Connection.create()
+ * put.c - Connection.put(), put_many() and create()
  *
  * A value arrives as a list of buffers and leaves as one scattered put: the
  * library copies each byte once, by the way that is fastest for the size.
@@ -153,6 +153,101 @@ PyObject *connection_put(PyObject *self, PyObject *args)
 		}
 	}
 	gathered_free(&gathered);
+	return result;
+}
+
+/* ---- many ---- */
+
+/* Values on their way into one ostore_put_many(). */
+struct many {
+	Py_ssize_t n;
+	struct gathered *gathered;
+	struct ostore_put_options *options;
+	struct ostore_value *values;
+	struct ostore_object **handles;
+};
+
+static void many_free(struct many *many)
+{
+	for (Py_ssize_t i = 0; many->gathered && i < many->n; i++)
+		gathered_free(&many->gathered[i]);
+	PyMem_Free(many->gathered);
+	PyMem_Free(many->options);
+	PyMem_Free(many->values);
+	PyMem_Free(many->handles);
+}
+
+/* Out of a list of (metadata, pieces). */
+static int many_gather(struct many *many, PyObject *list, unsigned int mode)
+{
+	size_t n = (size_t)PyList_Size(list);
+
+	many->n = (Py_ssize_t)n;
+	many->gathered = PyMem_Calloc(n + 1, sizeof(*many->gathered));
+	many->options = PyMem_Calloc(n + 1, sizeof(*many->options));
+	many->values = PyMem_Calloc(n + 1, sizeof(*many->values));
+	many->handles = PyMem_Calloc(n + 1, sizeof(*many->handles));
+	if (!many->gathered || !many->options || !many->values || !many->handles) {
+		PyErr_NoMemory();
+		return -1;
+	}
+	for (Py_ssize_t i = 0; i < many->n; i++) {
+		struct ostore_put_options *options = &many->options[i];
+		PyObject *value = PyList_GetItem(list, i), *pieces;
+		Py_ssize_t metadata_size;
+
+		/* What it points to stays: the list keeps the tuples. */
+		if (!value || !PyArg_ParseTuple(value, "y#O!:put_many", &options->metadata,
+				      &metadata_size, &PyList_Type, &pieces) ||
+			gather(&many->gathered[i], pieces) < 0)
+			return -1;
+		options->size = sizeof(*options);
+		options->metadata_size = (size_t)metadata_size;
+		options->mode = mode;
+		many->values[i].pieces = many->gathered[i].pieces;
+		many->values[i].n_pieces = many->gathered[i].n_pieces;
+		many->values[i].options = options;
+	}
+	return 0;
+}
+
+PyObject *connection_put_many(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct creation creation = {};
+	struct many many = {};
+	PyObject *list, *result = NULL;
+	struct ostore *ostore;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "O!IL:put_many", &PyList_Type, &list, &creation.mode,
+		    &creation.timeout))
+		return NULL;
+	creation.deadline = deadline_after(creation.timeout);
+	creation.options.timeout = creation.timeout;
+	if (many_gather(&many, list, creation.mode) < 0)
+		goto out;
+	ostore = connection_enter(connection);
+	if (!ostore)
+		goto out;
+	/* After a signal all begins anew, with new ids: some were stored, for nobody. */
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_put_many(ostore, many.values, (size_t)many.n, creation.options.timeout,
+			many.handles, NULL);
+		Py_END_ALLOW_THREADS
+	} while (creation_goes_on(&creation, r));
+	if (r < 0 && !PyErr_Occurred())
+		raise_put_error(module_state_of(self), r);
+	if (r < 0) {
+		for (Py_ssize_t i = 0; i < many.n; i++)
+			ostore_release(many.handles[i]);
+	}
+	connection_leave(connection);
+	if (r == 0)
+		result = list_of_objects(connection, many.handles, many.n);
+out:
+	many_free(&many);
 	return result;
 }
 

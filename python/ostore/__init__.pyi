@@ -61,6 +61,9 @@ class Client:
         mode: int | None = None,
         timeout: float | None = None,
     ) -> ObjectRef: ...
+    def put_many(
+        self, values: Iterable[Any], *, mode: int | None = None, timeout: float | None = None
+    ) -> builtins.list[ObjectRef]: ...
     def empty(
         self,
         shape: SupportsIndex | Iterable[SupportsIndex],
@@ -115,6 +118,9 @@ def put(
     mode: int | None = None,
     timeout: float | None = None,
 ) -> ObjectRef: ...
+def put_many(
+    values: Iterable[Any], *, mode: int | None = None, timeout: float | None = None
+) -> builtins.list[ObjectRef]: ...
 def empty(
     shape: SupportsIndex | Iterable[SupportsIndex],
     dtype: numpy.typing.DTypeLike = float,

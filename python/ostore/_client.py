@@ -49,6 +49,13 @@ def _checked(refs):
     return refs
 
 
+def _contiguous(strided):
+    """The elements of a strided array in C order, as something that exports a plain buffer."""
+    import numpy
+
+    return numpy.ascontiguousarray(strided).reshape(-1).view(numpy.uint8)
+
+
 def _ids(refs):
     return b"".join([ref._id for ref in refs])
 
@@ -124,6 +131,20 @@ class Client:
             return ObjectRef._of(self, self._connection.put(pieces, *options))
         draft = self._connection.create(strided.nbytes, *options)
         return self._copy_and_seal(draft, strided)
+
+    def put_many(self, values, *, mode=None, timeout=None):
+        """put_many(values, *, mode=None, timeout=None) -> list[ObjectRef]
+
+        Store each of many values, as put() does, but with many small ones in
+        one request. If one cannot be stored, its exception is raised, and
+        nothing refers to the others. Wraps ostore_put_many(3).
+        """
+        encoded = []
+        for value in values:
+            metadata, pieces, strided = _format.encode(value)
+            encoded.append((metadata, pieces if strided is None else [_contiguous(strided)]))
+        of = ObjectRef._of
+        return [of(self, object) for object in self._connection.put_many(encoded, mode or 0, _room_nanoseconds(timeout))]
 
     def _copy_and_seal(self, draft, strided):
         import numpy

@@ -142,6 +142,10 @@ def put(value, *, id=None, name=None, mode=None, timeout=None):
     return (_client or current()).put(value, id=id, name=name, mode=mode, timeout=timeout)
 
 
+def put_many(values, *, mode=None, timeout=None):
+    return (_client or current()).put_many(values, mode=mode, timeout=timeout)
+
+
 def get(refs, *, timeout=None):
     return (_client or current()).get(refs, timeout=timeout)
 
@@ -195,5 +199,5 @@ def stats():
 
 
 # What a function does is said once, by the method.
-for _function in (put, get, wait, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats):
+for _function in (put, put_many, get, wait, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats):
     _function.__doc__ = getattr(Client, _function.__name__).__doc__

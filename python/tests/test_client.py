@@ -423,5 +423,39 @@ class Clients(support.BrokerTest):
         self.assertEqual(errors, [])
 
 
+@unittest.skipUnless(numpy, "needs NumPy")
+class Batches(support.BrokerTest):
+    def test_of_every_kind_come_back(self):
+        array = numpy.arange(20000.0).reshape(100, 200)
+        values = [b"", b"a" * 300, "text", None, {"a": [1, 2.5]}, array, array.T, array[::3, ::-2], b"big" * MiB]
+        values += [numpy.arange(3), numpy.int8(3), {1}, [array[1], b"x"]]
+        refs = ostore.put_many(values)
+        self.assertEqual(len({*refs}), len(values))
+        for value, got in zip(values, ostore.get(refs)):
+            self.assertIs(type(got), type(value))
+            self.assertEqual(repr(got), repr(value))
+        self.assertTrue(numpy.array_equal(ostore.get(refs[7]), values[7]))
+
+    def test_are_as_large_as_one_likes(self):
+        values = [b"%d" % i for i in range(5000)]
+        refs = ostore.put_many(iter(values), mode=0o640, timeout=5)
+        self.assertEqual(ostore.get(refs), values)
+        self.assertIn(0o640, {info["mode"] if isinstance(info["mode"], int) else int(info["mode"], 8) for info in ostore.list()})
+        self.assertEqual(ostore.put_many([]), [])
+
+    def test_leave_nothing_behind_when_one_fails(self):
+        with self.assertRaises(ostore.ObjectStoreFullError):
+            ostore.put_many([b"small", bytes(300 * MiB), b"other"])
+        with self.assertRaisesRegex(TypeError, "pickle"):
+            ostore.put_many([1, threading.Lock()])
+        refs = ostore.put_many([b"r"] * 10)
+        ids = {ref.hex() for ref in refs}
+        self.assertEqual({info["refs"] for info in ostore.list() if info["id"] in ids}, {1})
+        del refs
+        self.assertTrue(
+            support.wait_until(lambda: {info["refs"] for info in ostore.list() if info["id"] in ids} <= {0})
+        )
+
+
 if __name__ == "__main__":
     support.main()

@@ -13,7 +13,7 @@ import support
 import ostore
 from ostore import _ostore
 
-FUNCTIONS = """init shutdown put get wait empty create get_buffer get_metadata contains hold lookup unhold delete
+FUNCTIONS = """init shutdown put put_many get wait empty create get_buffer get_metadata contains hold lookup unhold delete
 list stats""".split()
 CLASSES = "Client Draft ObjectRef".split()
 ERRORS = """Error ObjectStoreFullError ObjectNotFoundError ObjectExistsError ObjectLostError GetTimeoutError
