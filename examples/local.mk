@@ -12,5 +12,6 @@ exampledir = $(docdir)/examples
 dist_example_DATA = \
 	examples/Makefile \
 	examples/get.c \
+	examples/main_job.py \
 	examples/put.c \
 	$(NULL)

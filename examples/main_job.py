@@ -287,12 +287,12 @@ def draw(path, meters, results):
     matplotlib.use("Agg")
     from matplotlib import pyplot
     names = list(meters)
-    figure, axes = pyplot.subplots(1, 4, figsize=(15, 4), gridspec_kw={"width_ratios": [1, 1, 1, 1.6]})
+    figure, axes = pyplot.subplots(1, 4, figsize=(15, 4), layout="constrained")
     for axis, title, values in (
             (axes[0], "seconds", [m.seconds for m in meters.values()]),
             (axes[1], "MiB copied between processes", [m.sent_bytes / (1 << 20) for m in meters.values()]),
             (axes[2], "peak MiB of all processes (PSS)", [m.peak_bytes / (1 << 20) for m in meters.values()])):
-        bars = axis.bar(names, values, color=["#2a7f62", "#b0b0b0", "#7f9fbf"])
+        bars = axis.bar([name.replace("_", "\n") for name in names], values, color=["#2a7f62", "#b0b0b0", "#7f9fbf"])
         axis.bar_label(bars, fmt="%.0f" if max(values) > 50 else "%.1f")
         axis.set_title(title, fontsize=10)
         axis.tick_params(axis="x", labelsize=8)
@@ -303,7 +303,6 @@ def draw(path, meters, results):
     axes[3].tick_params(axis="y", labelsize=8)
     axes[3].spines[["top", "right"]].set_visible(False)
     figure.suptitle("Four processes, one array of 70,000 images: the same work three ways")
-    figure.tight_layout()
     figure.savefig(path, dpi=110)
 
 

@@ -8,6 +8,7 @@ sys_tests = \
 	tests/sys/hacking-names-real-tests.sh \
 	tests/sys/include-lines-respect-layers.sh \
 	tests/sys/libostore-manual-names-every-function.sh \
+	tests/sys/main-job-has-the-same-results-three-ways.sh \
 	tests/sys/private-broker-clean-stop-removes-socket.sh \
 	tests/sys/private-broker-ends-with-its-starter.sh \
 	tests/sys/private-broker-keeps-nothing-of-its-starter-open.sh \
