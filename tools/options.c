@@ -178,7 +178,7 @@ static bool is_zero(const ostore_id *id)
 enum status parse_id(const struct invocation *inv, const char *word, ostore_id *idp)
 {
 	if (ostore_id_parse(idp, word) < 0)
-		return usage(inv->command, "%s: not an id: 32 hex digits are", word);
+		return usage(inv->command, "%s is no id: an id has 32 hexadecimal digits", word);
 	if (is_zero(idp))
 		return usage(inv->command, "%s: the id of 32 zeros names no object", word);
 	return STATUS_DONE;

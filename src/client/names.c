@@ -40,7 +40,7 @@ int ostore_id_parse(ostore_id *id, const char *hex)
 	struct id128 inner;
 
 	if (!id || !hex || id128_parse(&inner, hex) < 0)
-		return fail(-EINVAL, "\"%.40s\" is not an id: 32 hex digits are", hex ? hex : "");
+		return fail(-EINVAL, "\"%.40s\" is no id: an id has 32 hexadecimal digits", hex ? hex : "");
 	memcpy(id, &inner, sizeof inner);
 	return 0;
 }
