@@ -134,7 +134,8 @@ struct ostore_put_options {
 int ostore_create(struct ostore *conn, uint64_t size, const struct ostore_put_options *options,
 	struct ostore_object **draftp);
 
-/* The writable bytes of a draft (NULL for a draft of 0 bytes or a sealed object). */
+/* The writable bytes of a draft, or of a handle got with OSTORE_GET_COW (NULL for 0 bytes, and
+ * for every other sealed object). */
 void *ostore_buffer(struct ostore_object *draft);
 
 /* ostore_seal() - publish a draft; on success the handle is a reference
@@ -188,12 +189,14 @@ int ostore_put_fd(struct ostore *conn, int fd, const struct ostore_put_options *
 enum ostore_get_flags {
 	OSTORE_GET_REF = 1, /* take references only; ostore_map() maps later */
 	OSTORE_GET_MAP = 2, /* map even small objects, which otherwise arrive as a copy */
+	OSTORE_GET_COW = 4, /* the bytes may be written, at ostore_buffer(): a copy of each page that
+	                       is written to, for this handle alone; the object stays as it is */
 };
 
 /* ostore_get() - references to, and mappings of, n objects
  * @objects: out: n handles, all or none
  * Waits until every object is sealed.  An id never seen is waited for too.
- * What the process already has mapped asks nobody.
+ * What the process already has mapped asks nobody, but for OSTORE_GET_COW.
  * Return: 0, -ENOENT (known to be gone, or timeout 0 and not there),
  * -ETIMEDOUT, -ENODATA (lost), -EINTR (a signal came), -EMFILE (no descriptor to receive it
  * with), -EINVAL, -ECONNREFUSED, -ENOMEM. */

@@ -339,7 +339,8 @@ static int collect_item(struct ostore *conn, struct call *call, const struct wir
 		fd = fds[0];
 		memmove(fds, fds + 1, --*n_fds * sizeof *fds);
 	}
-	return objects_record(conn, item, fd, call->request.type == WIRE_CREATE,
+	return objects_record(conn, item, fd,
+		call->request.type == WIRE_CREATE ? GRANT_DRAFT : call->cow ? GRANT_COW : GRANT_VIEW,
 		&call->grants[call->n_grants++]);
 }
 

@@ -61,6 +61,7 @@ struct call {
 	int fd;                    /* sent along; -1: none.  Borrowed */
 	int64_t deadline;          /* from request.timeout_ns; FOREVER_NS if it has none */
 	bool sent, done, cancel;   /* sent: at least its first packet */
+	bool cow;                  /* what it grants is for writing, for one handle alone */
 
 	/* the result */
 	int status;

@@ -376,7 +376,14 @@ int ostore_create(struct ostore *conn, uint64_t size, const struct ostore_put_op
 
 void *ostore_buffer(struct ostore_object *draft)
 {
-	return draft && draft_is_open(draft) && !draft->draft->foreign ? draft->draft->data : NULL;
+	struct view *view;
+
+	if (!draft)
+		return NULL;
+	if (draft_is_open(draft))
+		return draft->draft->foreign ? NULL : draft->draft->data;
+	view = atomic_load_explicit(&draft->view, memory_order_acquire);
+	return view && view->writable ? view->data : NULL;
 }
 
 /* Lock held.  May this handle be sealed now? */

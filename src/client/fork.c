@@ -157,7 +157,7 @@ static struct call *ask_again(struct ostore *conn, struct entry *entry, struct w
 		return NULL;
 	call_set_item(call);
 	call->item.id = entry->id;
-	call->request.flags = entry->map ? WIRE_GET_MAP : WIRE_GET_REF;
+	call->request.flags = entry->mappings > 0 ? WIRE_GET_MAP : WIRE_GET_REF;
 	call_set_timeout(call, 0);
 	call_start(conn, call);
 	return call;

@@ -95,7 +95,8 @@ static int ask(struct ostore *conn, struct missing *missing, int64_t timeout, un
 			return fail_memory();
 		call->request.items = missing->items + begin;
 		call->request.n_items = (uint32_t)n;
-		call->request.flags = flags;
+		call->request.flags = flags & (unsigned int)~OSTORE_GET_COW;
+		call->cow = flags & OSTORE_GET_COW;
 		call_set_timeout(call, timeout);
 		missing->calls[missing->n_calls++] = call;
 		call_start(conn, call);
@@ -159,7 +160,8 @@ int ostore_get(struct ostore *conn, const ostore_id *ids, size_t n, int64_t time
 		return 0;
 	if (!objects)
 		return fail(-EINVAL, "get: no place for the objects");
-	if (flags & ~(unsigned int)(OSTORE_GET_REF | OSTORE_GET_MAP) || timeout < 0)
+	if (flags & ~(unsigned int)(OSTORE_GET_REF | OSTORE_GET_MAP | OSTORE_GET_COW) || timeout < 0 ||
+		(flags & OSTORE_GET_REF && flags & OSTORE_GET_COW))
 		return fail(-EINVAL, "get: flags %#x or a timeout of %lld ns are not allowed", flags,
 			(long long)timeout);
 	r = check_ids(ids, n, "get");

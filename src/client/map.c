@@ -90,6 +90,11 @@ int map_sealed(int fd, uint64_t size, uint64_t address, void **datap, bool *shar
 	return map_anywhere(fd, size, PROT_READ, MAP_PRIVATE, datap);
 }
 
+int map_cow(int fd, uint64_t size, void **datap)
+{
+	return map_anywhere(fd, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, datap);
+}
+
 int map_draft(int fd, uint64_t size, void **datap)
 {
 	int r = map_anywhere(fd, size, PROT_READ | PROT_WRITE, MAP_SHARED, datap);

@@ -13,6 +13,9 @@
  * Return: 0, -ENOMEM (address space or vm.max_map_count), other negative errno. */
 int map_sealed(int fd, uint64_t size, uint64_t address, void **datap, bool *sharedp);
 
+/* map_cow() - a private, writable mapping of a sealed object, anywhere */
+int map_cow(int fd, uint64_t size, void **datap);
+
 /* map_draft() - a shared, writable mapping, with huge pages if it is large
  *   enough for them; not inherited by forked children */
 int map_draft(int fd, uint64_t size, void **datap);

@@ -210,20 +210,20 @@ int objects_flush_releases(struct ostore *conn)
 	return 0;
 }
 
-/* With the last user of a mapping go all the pins that it may have. */
+/* With the last mapping go all the pins that they may have. */
 static void drop_view(struct ostore *conn, struct entry *entry, struct view *view)
 {
 	if (--view->users > 0)
 		return;
 	if (view == entry->map)
 		entry->map = NULL;
-	else
+	else if (view == entry->copy)
 		entry->copy = NULL;
 	if (view->mapped && view->data)
 		(void)munmap(view->data, view->size);
 	else if (!view->mapped)
 		free(view->data);
-	if (view->mapped) {
+	if (view->mapped && --entry->mappings == 0) {
 		uint32_t pins = entry->pins;
 
 		entry->pins = 0;
@@ -263,7 +263,7 @@ void objects_put_back(struct ostore *conn, struct grant *grant)
 		return;
 	if (grant->view)
 		drop_view(conn, entry, TAKE_PTR(grant->view));
-	else if (grant->pinned && entry->handles > 1 && !entry->map && entry->pins > 0)
+	else if (grant->pinned && entry->handles > 1 && entry->mappings == 0 && entry->pins > 0)
 		drop_pins(conn, entry);
 	drop_handle(conn, entry);
 }
@@ -302,10 +302,32 @@ static int use_map(struct entry *entry, int fd, uint64_t address, struct view **
 			return r;
 		}
 		entry->map = view;
+		entry->mappings++;
 	}
 	view->users++;
 	*viewp = view;
 	return 0;
+}
+
+static struct view *new_copy(const struct wire_item *item)
+{
+	struct view *view = calloc(1, sizeof *view);
+	size_t size = item->data_size;
+
+	if (!view)
+		return NULL;
+	if (size > 0) {
+		size_t room = (size + OSTORE_DATA_ALIGN - 1) & ~(size_t)(OSTORE_DATA_ALIGN - 1);
+
+		view->data = aligned_alloc(OSTORE_DATA_ALIGN, room);
+		if (!view->data) {
+			free(view);
+			return NULL;
+		}
+		memcpy(view->data, item->data, size);
+	}
+	view->size = size;
+	return view;
 }
 
 static int use_copy(struct entry *entry, const struct wire_item *item, struct view **viewp)
@@ -313,25 +335,37 @@ static int use_copy(struct entry *entry, const struct wire_item *item, struct vi
 	struct view *view = entry->map ? entry->map : entry->copy;
 
 	if (!view) {
-		size_t size = item->data_size;
-
-		view = calloc(1, sizeof *view);
+		view = new_copy(item);
 		if (!view)
 			return -ENOMEM;
-		if (size > 0) {
-			size_t room = (size + OSTORE_DATA_ALIGN - 1) & ~(size_t)(OSTORE_DATA_ALIGN - 1);
-
-			view->data = aligned_alloc(OSTORE_DATA_ALIGN, room);
-			if (!view->data) {
-				free(view);
-				return -ENOMEM;
-			}
-			memcpy(view->data, item->data, size);
-		}
-		view->size = size;
 		entry->copy = view;
 	}
 	view->users++;
+	*viewp = view;
+	return 0;
+}
+
+/* A view that one handle may write to; from a descriptor, or from the bytes. */
+static int use_own(struct entry *entry, const struct wire_item *item, int fd, struct view **viewp)
+{
+	struct view *view = fd < 0 ? new_copy(item) : calloc(1, sizeof *view);
+	int r = 0;
+
+	if (!view)
+		return -ENOMEM;
+	if (fd >= 0) {
+		view->mapped = true;
+		view->size = entry->size;
+		if (entry->size > 0)
+			r = map_cow(fd, entry->size, &view->data);
+		if (r < 0) {
+			free(view);
+			return r;
+		}
+		entry->mappings++;
+	}
+	view->writable = true;
+	view->users = 1;
 	*viewp = view;
 	return 0;
 }
@@ -375,10 +409,11 @@ static bool is_another(const struct entry *entry, const struct wire_item *item)
 	return entry->size != item->size;
 }
 
-int objects_record(struct ostore *conn, const struct wire_item *item, int fd, bool draft,
-	struct grant *grant)
+int objects_record(struct ostore *conn, const struct wire_item *item, int fd,
+	enum grant_kind kind, struct grant *grant)
 {
 	CLEANUP_CLOSE int owned = fd;
+	bool draft = kind == GRANT_DRAFT;
 	struct entry *entry = draft ? NULL : objects_lookup(conn, &item->id);
 	bool has_fd = item->flags & WIRE_ITEM_FD;
 	int r = 0;
@@ -415,11 +450,17 @@ int objects_record(struct ostore *conn, const struct wire_item *item, int fd, bo
 	if (draft) {
 		grant->fd = TAKE_FD(owned);
 	} else if (has_fd) {
-		r = fd < 0 ? -EMFILE : use_map(entry, fd, item->address, &grant->view);
+		if (fd < 0)
+			r = -EMFILE;
+		else if (kind == GRANT_COW)
+			r = use_own(entry, item, fd, &grant->view);
+		else
+			r = use_map(entry, fd, item->address, &grant->view);
 	} else if (item->flags & WIRE_ITEM_INLINE) {
 		if (item->data_size != item->size)
 			return -EPROTO;
-		r = use_copy(entry, item, &grant->view);
+		r = kind == GRANT_COW ? use_own(entry, item, -1, &grant->view) :
+					use_copy(entry, item, &grant->view);
 	}
 	return r;
 }
@@ -459,7 +500,7 @@ int objects_find(struct ostore *conn, const struct id128 *id, unsigned int flags
 	struct view *view = NULL;
 	struct ostore_object *object;
 
-	if (!entry || entry->refs == 0 || !entry->known)
+	if (!entry || entry->refs == 0 || !entry->known || flags & OSTORE_GET_COW)
 		return -ENOENT;
 	if (!(flags & OSTORE_GET_REF)) {
 		view = entry->map;

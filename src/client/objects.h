@@ -41,6 +41,7 @@ struct view {
 	void *data;          /* NULL: 0 bytes */
 	size_t size;
 	bool mapped;         /* else a copy on the heap */
+	bool writable;       /* one handle's own (and its duplicates'), not the entry's */
 	bool shared_address; /* where every process sees it */
 	uint32_t users;
 };
@@ -60,6 +61,7 @@ struct entry {
 	void *metadata;
 	uint32_t metadata_size;
 	struct view *map, *copy; /* NULL: none; alive while a handle uses it */
+	uint32_t mappings;   /* map, and the handles' own */
 };
 
 struct draft;
@@ -71,12 +73,17 @@ struct ostore_object {
 	struct draft *draft;       /* draft.c; stays after the seal when its view does */
 };
 
+enum grant_kind {
+	GRANT_VIEW,  /* of a sealed object: its mapping or copy, one for all handles */
+	GRANT_COW,   /* of a sealed object: a writable mapping or copy of its own */
+	GRANT_DRAFT, /* of a draft: the fd is its memfd */
+};
+
 /* objects_record() - a reply's item granted us a reference (and perhaps more)
  * @fd: of a WIRE_ITEM_FD item; -1 when the kernel could not deliver it.  Consumed
- * @draft: it is a draft, and the fd its memfd
  * Return: 0, -ENOMEM, -EMFILE, or what mmap(2) said (the grant is recorded even
  *   so), -EPROTO. */
-int objects_record(struct ostore *conn, const struct wire_item *item, int fd, bool draft,
+int objects_record(struct ostore *conn, const struct wire_item *item, int fd, enum grant_kind kind,
 	struct grant *grant);
 
 /* What a put or a draft is like; does nothing when the broker has said so already.

@@ -586,6 +586,53 @@ static void a_bare_reference_is_mapped_later(void)
 	ostore_close(conn);
 }
 
+static void a_copy_on_write_view_is_its_own(void)
+{
+	static const uint64_t sizes[] = { 0, 100, 100000, 5 * MIB };
+	struct ostore *conn = connect_or_die();
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct ostore_object *put = put_pattern(conn, sizes[i], i), *clean, *mine, *other, *more;
+		ostore_id id = *ostore_object_id(put);
+		uint64_t size = sizes[i];
+
+		CHECK_INT(ostore_get(conn, &id, 1, 0, OSTORE_GET_COW, &mine), 0);
+		CHECK_INT(ostore_get(conn, &id, 1, 0, 0, &clean), 0);
+		CHECK_INT(ostore_get(conn, &id, 1, 0, OSTORE_GET_COW, &other), 0);
+		CHECK_INT(ostore_dup(other, &more), 0);
+		CHECK(pattern_is(ostore_data(mine), size, i));
+		CHECK(ostore_buffer(mine) == ostore_data(mine));
+		CHECK(ostore_buffer(more) == ostore_data(other));
+		CHECK(ostore_buffer(clean) == NULL);
+		CHECK((ostore_buffer(mine) == NULL) == (size == 0));
+		CHECK(!ostore_is_shared_address(mine));
+		CHECK_INT(ostore_is_shared_address(clean), size >= 100000);
+		CHECK_INT((uintptr_t)ostore_data(mine) % OSTORE_DATA_ALIGN, 0);
+		if (size > 0)
+			memset(ostore_buffer(mine), 0x55, size);
+		CHECK(pattern_is(ostore_data(clean), size, i));
+		CHECK(pattern_is(ostore_data(other), size, i));
+		ostore_release(clean);
+		CHECK(pins_of(conn, &id) >= (size >= 100000));
+		CHECK_INT(ostore_get(conn, &id, 1, 0, OSTORE_GET_MAP, &clean), 0);
+		CHECK(pattern_is(ostore_data(clean), size, i));
+		ostore_release(other);
+		if (size > 0)
+			CHECK_INT(((const unsigned char *)ostore_data(mine))[size - 1], 0x55);
+		ostore_release(mine);
+		CHECK(pattern_is(ostore_data(more), size, i));
+		CHECK(pattern_is(ostore_data(clean), size, i));
+		ostore_release(more);
+		ostore_release(clean);
+		CHECK_INT(pins_of(conn, &id), 0);
+		CHECK(refs_of(conn, &id) >= 1);
+		ostore_release(put);
+		CHECK_INT(refs_of(conn, &id), 0);
+		CHECK_FAILS(ostore_get(conn, &id, 1, 0, OSTORE_GET_COW | OSTORE_GET_REF, &mine), EINVAL);
+	}
+	ostore_close(conn);
+}
+
 static void wait_tells_which_are_ready(void)
 {
 	struct ostore *conn = connect_or_die();
@@ -1126,6 +1173,7 @@ static const struct test tests[] = {
 	TEST(many_are_got_at_once_all_or_none),
 	TEST(a_second_get_asks_nobody),
 	TEST(a_bare_reference_is_mapped_later),
+	TEST(a_copy_on_write_view_is_its_own),
 	TEST(wait_tells_which_are_ready),
 	TEST(a_mapped_object_cannot_be_written),
 	TEST(a_sealed_memfd_refuses_writers),

@@ -53,6 +53,7 @@ static void check_one(struct ostore *conn, const ostore_id *id, uint64_t size, u
 static void play_put(struct player *player, uint64_t *state, unsigned char *scratch)
 {
 	static const uint64_t sizes[] = { 0, 1, 100, 4096, 65536, 70000, 300000, 2 * MIB };
+	static const unsigned int flags[] = { 0, OSTORE_GET_REF, OSTORE_GET_MAP, OSTORE_GET_COW };
 	uint64_t size = sizes[next_random(state) % 8], seed = next_random(state);
 	struct ostore_object *object;
 	ostore_id id;
@@ -67,7 +68,7 @@ static void play_put(struct player *player, uint64_t *state, unsigned char *scra
 		CHECK_INT(ostore_seal(object, next_random(state) % 2), 0);
 	}
 	id = *ostore_object_id(object);
-	check_one(player->conn, &id, size, seed, (unsigned int)(next_random(state) % 3));
+	check_one(player->conn, &id, size, seed, flags[next_random(state) % 4]);
 	if (next_random(state) % 4 == 0)
 		CHECK_INT(ostore_delete(player->conn, &id, 1, NULL), 0);
 	ostore_release(object);
