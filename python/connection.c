@@ -157,7 +157,7 @@ PyObject *finish_object(struct connection *connection, int r, struct ostore_obje
 /* ---- reading ---- */
 
 PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
-	Py_ssize_t n)
+	Py_ssize_t n, bool writable)
 {
 	PyObject *list = PyList_New(n);
 
@@ -165,7 +165,7 @@ PyObject *list_of_objects(struct connection *connection, struct ostore_object **
 		PyObject *object = NULL;
 
 		if (list)
-			object = object_new(connection, handles[i]);
+			object = object_new_view(connection, handles[i], writable);
 		else
 			ostore_release(handles[i]);
 		if (list && (!object || PyList_SetItem(list, i, object) < 0))
@@ -210,7 +210,7 @@ static PyObject *connection_get(PyObject *self, PyObject *args)
 		raise_error(module_state_of(self), r);
 	connection_leave(connection);
 	if (r >= 0)
-		result = list_of_objects(connection, handles, (Py_ssize_t)n);
+		result = list_of_objects(connection, handles, (Py_ssize_t)n, flags & OSTORE_GET_COW);
 out:
 	PyMem_Free(handles);
 	PyBuffer_Release(&ids);

@@ -157,6 +157,7 @@ static int module_exec(PyObject *module)
 		add_type(module, &draft_spec, &state->draft_type) < 0)
 		return -1;
 	if (PyModule_AddIntConstant(module, "GET_REF", OSTORE_GET_REF) < 0 ||
+		PyModule_AddIntConstant(module, "GET_COW", OSTORE_GET_COW) < 0 ||
 		PyModule_AddIntConstant(module, "METADATA_MAX", OSTORE_METADATA_MAX) < 0 ||
 		PyModule_AddIntConstant(module, "ALIGN", OSTORE_DATA_ALIGN) < 0 ||
 		PyModule_AddObject(module, "FOREVER", PyLong_FromLongLong(OSTORE_FOREVER)) < 0 ||

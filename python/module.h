@@ -57,6 +57,7 @@ void connection_leave(struct connection *connection);
 
 /* A handle (which it takes, also on failure) as a Python object. */
 PyObject *object_new(struct connection *connection, struct ostore_object *handle);
+PyObject *object_new_view(struct connection *connection, struct ostore_object *handle, bool writable);
 PyObject *draft_new(struct connection *connection, struct ostore_object *handle);
 
 /* Expose a handle's bytes; `data` may be NULL when there are none. */
@@ -75,7 +76,7 @@ PyObject *connection_put_many(PyObject *self, PyObject *args);
 PyObject *connection_create(PyObject *self, PyObject *args);
 /* Handles (which it takes, also on failure) as a list of Python objects. */
 PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
-	Py_ssize_t n);
+	Py_ssize_t n, bool writable);
 PyObject *connection_list(PyObject *self, PyObject *unused);
 PyObject *connection_stats(PyObject *self, PyObject *unused);
 

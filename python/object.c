@@ -22,6 +22,7 @@ struct object {
 	PyObject_HEAD
 	struct connection *connection;
 	struct ostore_object *handle;
+	bool writable; /* a copy-on-write view */
 };
 
 struct draft {
@@ -74,7 +75,7 @@ int fill_buffer(PyObject *owner, Py_buffer *view, const void *data, uint64_t siz
 
 /* ---- sealed objects ---- */
 
-PyObject *object_new(struct connection *connection, struct ostore_object *handle)
+PyObject *object_new_view(struct connection *connection, struct ostore_object *handle, bool writable)
 {
 	struct module_state *state = module_state_of((PyObject *)connection);
 	struct object *object = alloc_instance(state->object_type);
@@ -86,7 +87,13 @@ PyObject *object_new(struct connection *connection, struct ostore_object *handle
 	Py_INCREF((PyObject *)connection);
 	object->connection = connection;
 	object->handle = handle;
+	object->writable = writable;
 	return (PyObject *)object;
+}
+
+PyObject *object_new(struct connection *connection, struct ostore_object *handle)
+{
+	return object_new_view(connection, handle, false);
 }
 
 static void object_dealloc(PyObject *self)
@@ -109,7 +116,7 @@ static int object_getbuffer(PyObject *self, Py_buffer *view, int flags)
 		view->obj = NULL;
 		return -1;
 	}
-	return fill_buffer(self, view, data, size, true, flags);
+	return fill_buffer(self, view, data, size, !object->writable, flags);
 }
 
 static PyObject *object_export(PyObject *self, PyObject *unused)
@@ -171,6 +178,11 @@ static PyObject *object_get_connection(PyObject *self, void *unused)
 	return connection;
 }
 
+static PyObject *object_get_writable(PyObject *self, void *unused)
+{
+	return PyBool_FromLong(((struct object *)self)->writable);
+}
+
 static PyObject *object_get_shared(PyObject *self, void *unused)
 {
 	return PyBool_FromLong(ostore_is_shared_address(((struct object *)self)->handle));
@@ -191,11 +203,12 @@ static PyGetSetDef object_getset[] = {
 	{"connection", object_get_connection, NULL, "whose object it is", NULL},
 	{"shared_address", object_get_shared, NULL,
 		"whether every process sees it there (ostore_is_shared_address)", NULL},
+	{"writable", object_get_writable, NULL, "whether it is a copy-on-write view (OSTORE_GET_COW)", NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot object_slots[] = {
-	{Py_tp_doc, (void *)"A handle of a sealed object, and a read-only buffer of its bytes."},
+	{Py_tp_doc, (void *)"A handle of a sealed object, and a buffer of its bytes."},
 	{Py_tp_dealloc, object_dealloc},
 	{Py_tp_methods, object_methods},
 	{Py_tp_getset, object_getset},

@@ -245,7 +245,7 @@ PyObject *connection_put_many(PyObject *self, PyObject *args)
 	}
 	connection_leave(connection);
 	if (r == 0)
-		result = list_of_objects(connection, many.handles, many.n);
+		result = list_of_objects(connection, many.handles, many.n, false);
 out:
 	many_free(&many);
 	return result;

@@ -193,12 +193,15 @@ class Client:
 
     # ---- reading
 
-    def get(self, refs, *, timeout=None):
-        """get(refs, *, timeout=None) -> object
+    def get(self, refs, *, writable=False, timeout=None):
+        """get(refs, *, writable=False, timeout=None) -> object
 
         The value of a reference, or the list of values of several, which are
         asked for in one request. Arrays are read-only views of the shared pages;
         they keep their object in memory.
+
+        writable: arrays are copy-on-write views instead: each page that is
+        written to is copied, for this value alone, and the object stays as it is.
 
         Waits until the objects are sealed, at most timeout seconds, then raises
         GetTimeoutError. 0 does not wait, and raises ObjectNotFoundError.
@@ -207,19 +210,19 @@ class Client:
         """
         if type(refs) is ObjectRef:
             again = refs._again
-            if again is not None and refs._client is self:
+            if again is not None and refs._client is self and not writable:
                 return again()
-            return self._get([refs], timeout)[0]
-        return self._get(_checked(refs), timeout)
+            return self._get([refs], writable, timeout)[0]
+        return self._get(_checked(refs), writable, timeout)
 
-    def _get(self, refs, timeout):
+    def _get(self, refs, writable, timeout):
         if not refs:
             return []
-        objects = self._connection.get(_ids(refs), _nanoseconds(timeout), 0)
+        objects = self._connection.get(_ids(refs), _nanoseconds(timeout), _ostore.GET_COW if writable else 0)
         # Nothing refers to `objects` but the values: dropping them unmaps.
-        return [self._value(ref, object) for ref, object in zip(refs, objects)]
+        return [self._value(ref, object, writable) for ref, object in zip(refs, objects)]
 
-    def _value(self, ref, object):
+    def _value(self, ref, object, writable):
         owner = object.owner
 
         def check_trust(type):
@@ -233,7 +236,11 @@ class Client:
 
         again = _format.decoder(object, check_trust)
         value = again()
-        self._remember(ref, again)
+        if writable:  # each has a view of its own, which is not kept for others
+            if ref._client is None:
+                self._bind(ref)
+        else:
+            self._remember(ref, again)
         return value
 
     def _remember(self, ref, again):

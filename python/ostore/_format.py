@@ -164,12 +164,10 @@ def _array(data, dtype, shape, order):
 def view_array(data, dtype, shape, order):
     """view_array(data, dtype, shape, order) -> numpy.ndarray
 
-    A read-only array over a buffer. Pickles of ostore call it: its name and
-    arguments are part of the format.
+    An array over a buffer, read-only if that is. Pickles of ostore call it: its
+    name and arguments are part of the format.
     """
-    array = _array(data, make_dtype(dtype), tuple(shape), order)
-    array.flags.writeable = False
-    return array
+    return _array(data, make_dtype(dtype), tuple(shape), order)
 
 
 def _leaf(value):

@@ -4,6 +4,7 @@ from typing import Any
 
 ALIGN: int
 FOREVER: int
+GET_COW: int
 GET_REF: int
 METADATA_MAX: int
 OSTORED_PATH: str
@@ -17,6 +18,7 @@ class Object:
     address: int
     connection: Connection
     shared_address: bool
+    writable: bool
     def export(self) -> bytes: ...
 
 class Draft:

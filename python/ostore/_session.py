@@ -146,8 +146,8 @@ def put_many(values, *, mode=None, timeout=None):
     return (_client or current()).put_many(values, mode=mode, timeout=timeout)
 
 
-def get(refs, *, timeout=None):
-    return (_client or current()).get(refs, timeout=timeout)
+def get(refs, *, writable=False, timeout=None):
+    return (_client or current()).get(refs, writable=writable, timeout=timeout)
 
 
 def wait(refs, *, num_returns=1, timeout=None):

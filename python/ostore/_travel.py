@@ -75,7 +75,7 @@ def _object_of(view):
 def _lease(view):
     """(id, token, address, offset) of a view that is worth a lease, or None."""
     object = _object_of(view)
-    if object is None or view.nbytes == 0:
+    if object is None or object.writable or view.nbytes == 0:
         return None
     if object.size <= _SMALL and not object.shared_address:
         return None
@@ -88,7 +88,7 @@ def _lease(view):
 
 def _reduce_array(array):
     """What an array is pickled as, or None: its bytes."""
-    lease = None if array.flags.writeable else _lease(array)
+    lease = _lease(array)
     return lease and (load_array, (*lease, array.dtype, array.shape, array.strides))
 
 

@@ -3,6 +3,7 @@
 """What a client does with objects, names and references, in one process."""
 
 import copy
+import dataclasses
 import gc
 import os
 import signal
@@ -455,6 +456,67 @@ class Batches(support.BrokerTest):
         self.assertTrue(
             support.wait_until(lambda: {info["refs"] for info in ostore.list() if info["id"] in ids} <= {0})
         )
+
+
+@dataclasses.dataclass
+class Record:
+    array: object
+    rest: dict
+
+
+@unittest.skipUnless(numpy, "needs NumPy")
+class WritableViews(support.BrokerTest):
+    def check(self, value, arrays_of):
+        ref = ostore.put(value)
+        clean, mine, other = ostore.get(ref), ostore.get(ref, writable=True), ostore.get([ref], writable=True)[0]
+        expected = [array.tolist() for array in arrays_of(value)]
+        for array in arrays_of(mine):
+            self.assertTrue(array.flags.writeable)
+            array[...] = 0
+            array += 1
+        for view in (clean, other, ostore.get(ref), ostore.get(ostore.ObjectRef(ref.hex()))):
+            self.assertEqual([array.tolist() for array in arrays_of(view)], expected)
+        self.assertTrue(all((array == 1).all() for array in arrays_of(mine)))
+        for array in arrays_of(ostore.get(ref)):
+            self.assertFalse(array.flags.writeable)
+            with self.assertRaisesRegex(ValueError, "read-only"):
+                array[...] = 0
+
+    def test_are_written_and_the_object_is_not(self):
+        for size in (10, 300000):
+            array = numpy.arange(float(size))
+            self.check(array, lambda value: [value])
+            self.check(array.reshape(2, -1).T, lambda value: [value])
+            self.check({"a": array, "b": [array[1:]]}, lambda value: [value["a"], value["b"][0]])
+            self.check(Record(array, {"more": array[2:]}), lambda value: [value.array, value.rest["more"]])
+
+    def test_of_no_elements_and_of_other_programs_too(self):
+        ostore.get(ostore.put(numpy.zeros((0, 3))), writable=True)[...] = 1
+        with ostore.create(100000) as draft:
+            ref = draft.seal()
+        view = ostore.get(ref, writable=True)
+        view[5] = 6
+        self.assertEqual((view[5], ostore.get(ref)[5]), (6, 0))
+
+    def test_do_not_come_from_what_was_read_before(self):
+        ref = ostore.put(numpy.zeros(100000))
+        first = ostore.get(ref, writable=True)
+        first[:] = 7
+        again = ostore.get(ref)
+        self.assertEqual((again.sum(), again.ctypes.data == ostore.get(ref).ctypes.data), (0, True))
+        self.assertNotEqual(first.ctypes.data, again.ctypes.data)
+        self.assertEqual(ostore.get(ref, writable=True).sum(), 0)
+
+    def test_go_with_their_last_array_and_keep_the_object_until_then(self):
+        ref = ostore.put(numpy.ones(100000))
+        slice = ostore.get(ref, writable=True)[5:]
+        hex = ref.hex()
+        del ref
+        self.assertEqual([(info["refs"] > 0, info["pins"]) for info in ostore.list() if info["id"] == hex], [(True, 1)])
+        slice += 1
+        self.assertEqual(slice.sum(), 2 * len(slice))
+        del slice
+        self.assertTrue(support.wait_until(lambda: {info["refs"] for info in ostore.list() if info["id"] == hex} <= {0}))
 
 
 if __name__ == "__main__":

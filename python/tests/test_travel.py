@@ -169,6 +169,15 @@ class Arrays(support.BrokerTest):
             self.assertGreater(len(data), array.nbytes)
             self.assertTrue(numpy.array_equal(pickle.loads(data), array))
 
+    def test_that_are_copy_on_write_are_bytes(self):
+        mine = ostore.get(self.ref, writable=True)
+        mine[5] = -1
+        for array in (mine, mine[4:9]):
+            array.flags.writeable = False
+            copy = pickle.loads(send(array))
+            self.assertTrue(numpy.array_equal(copy, array))
+        self.assertNotEqual(self.array[5, 5], -1)
+
     def test_of_drafts_are_bytes(self):
         with ostore.empty(100000) as draft:
             draft.array[:] = 5
