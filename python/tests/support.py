@@ -5,6 +5,7 @@ Import it first. It finds the build tree by $top_builddir (make check sets it),
 else takes the source tree for it, and never uses an installed module or broker.
 """
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -39,8 +40,9 @@ sys.path.insert(0, os.path.join(BUILD, "python"))
 os.environ["PYTHONPATH"] = os.pathsep.join([os.path.join(BUILD, "python"), TESTS])
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 os.environ.setdefault("OSTORED", os.path.join(BUILD, "src/ostored/ostored"))
-for _name in ("OSTORE_ADDRESS", "XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS"):
-    os.environ.pop(_name, None)
+if not getattr(multiprocessing.current_process(), "_inheriting", False):  # a spawned worker needs them
+    for _name in ("OSTORE_ADDRESS", "XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS"):
+        os.environ.pop(_name, None)
 
 import ostore  # noqa: E402
 
