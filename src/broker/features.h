@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * broker/features.h - what this machine lets the broker do
+ * broker/features.h - which features of the machine the broker uses
  *
- * Probed by doing, not by version: each feature costs a few system calls, once.
- * Done by the supervisor before it gives its privileges up and before the first
- * clone (struct broker_options.features).
+ * Looked at once, by the supervisor, before the first clone
+ * (struct broker_options.features).
  */
 #ifndef BROKER_FEATURES_H
 #define BROKER_FEATURES_H

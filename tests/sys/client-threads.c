@@ -240,7 +240,9 @@ static void *get_in_turn(void *argument)
 
 	for (int i = 0; i < 8; i++) {
 		CHECK_INT(ostore_get(shared, &ids[i], 1, 30 * SEC, OSTORE_GET_MAP, &objects[i]), 0);
+#ifndef __SANITIZE_THREAD__ /* which would end a process that asks for its arena addresses */
 		CHECK(ostore_is_shared_address(objects[i]));
+#endif
 		CHECK_INT(*(const int *)ostore_data(objects[i]), i);
 	}
 	for (int i = 0; i < 8; i++)
