@@ -74,6 +74,9 @@ static void announce_child(struct ostore *conn)
 	struct wire_request request = { .type = WIRE_FORK };
 	int pair[2], yes = 1, r;
 
+	/* A worker may have died while nothing was asked of it: its heir takes no
+	 * WIRE_FORK before it knows what we hold. */
+	call_poll(conn);
 	if (conn->state != CONNECTION_OPEN || !flush_before(conn, deadline))
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

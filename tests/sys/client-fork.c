@@ -289,6 +289,38 @@ static void a_child_of_a_crash(void)
 	ostore_close(conn);
 }
 
+/* The same with a worker that died while the parent asked nothing of it. */
+static void a_child_of_an_idle_parent(void)
+{
+	const char *command = getenv("KILL_WORKER");
+	struct ostore *conn = connect_or_die(), *witness = connect_or_die();
+	struct ostore_object *object = put_pattern(conn, 200000, 1);
+	ostore_id id = *ostore_object_id(object);
+	int go[2];
+	char byte;
+	pid_t child;
+
+	CHECK(command != NULL);
+	CHECK_INT(system(command), 0);
+	refs_become(witness, &id, 1); /* there is an heir, and it has told everybody */
+	CHECK_INT(pipe(go), 0);
+	child = fork_child();
+	if (child == 0) {
+		CHECK_INT(read(go[0], &byte, 1), 1);
+		CHECK_INT(ostore_map(object), 0);
+		CHECK(pattern_is(ostore_data(object), 200000, 1));
+		_exit(0);
+	}
+	ostore_release(object);
+	usleep(200000); /* the release has been heard of: it must not have been the last */
+	refs_become(witness, &id, HELD);
+	CHECK_INT(write(go[1], "g", 1), 1);
+	wait_for(child);
+	refs_become(witness, &id, 0);
+	ostore_close(conn);
+	ostore_close(witness);
+}
+
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(a_child_has_references_of_its_own),
@@ -304,6 +336,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "a_child_of_a_crash") == 0) {
 		a_child_of_a_crash();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "a_child_of_an_idle_parent") == 0) {
+		a_child_of_an_idle_parent();
 		return 0;
 	}
 	return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);

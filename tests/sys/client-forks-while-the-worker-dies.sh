@@ -15,4 +15,6 @@ done
 exit 0
 END
 chmod +x "$TEST_DIR/kill"
-KILL_WORKER=$TEST_DIR/kill "$top_builddir/tests/sys/client-fork" a_child_of_a_crash || fail "client-fork"
+for test in a_child_of_a_crash a_child_of_an_idle_parent; do
+	KILL_WORKER=$TEST_DIR/kill "$top_builddir/tests/sys/client-fork" $test || fail "client-fork: $test"
+done
