@@ -13,7 +13,7 @@
  * then its inode, a socket by its kind, a pidfd by a signal that is not sent.  No
  * step can block on a file that a client made up.
  *
- * 10,000 objects: 8 ms (probes/heir.c).
+ * 10,000 objects: 8 ms.
  */
 #include <assert.h>
 #include <errno.h>
