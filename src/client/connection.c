@@ -33,6 +33,7 @@
 
 #define CONNECT_TIMEOUT_NS (10 * NS_PER_S)
 #define RETRY_MS           10 /* between hellos to a broker that hangs up on them */
+#define ROOM_NS            NS_PER_S /* for a broker that closes idle objects to have descriptors for us */
 
 /* ---- hello ---- */
 
@@ -170,6 +171,8 @@ int connection_greet(struct ostore *conn, int fd, uint32_t flags)
 int connection_dial(struct ostore *conn, const char *address)
 {
 	int64_t deadline = deadline_ns(now_ns(), conn->connect_timeout_ns);
+	int64_t until_room = MIN(deadline, deadline_ns(now_ns(), ROOM_NS));
+	bool again;
 	int r;
 
 	do {
@@ -185,9 +188,11 @@ int connection_dial(struct ostore *conn, const char *address)
 		r = connection_greet(conn, fd, 0);
 		if (r == 0)
 			conn->call_fd = TAKE_FD(fd);
-		else if (r == -ECONNRESET)
+		again = (r == -ECONNRESET && now_ns() < deadline) ||
+			(r == -EMFILE && now_ns() < until_room);
+		if (again)
 			(void)poll(NULL, 0, RETRY_MS);
-	} while (r == -ECONNRESET && now_ns() < deadline);
+	} while (again);
 	if (r == -ECONNRESET)
 		return fail(-ECONNREFUSED, "the broker at %s hangs up on us; look at its log",
 			conn->address);

@@ -10,6 +10,7 @@
  */
 #undef NDEBUG
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -523,6 +524,40 @@ static void a_broker_that_goes_leaves_the_mappings(void)
 	ostore_release(mapped);
 }
 
+/* A broker whose descriptors are all in use for objects that nobody needs makes
+ * room for clients, however many come at once. */
+static void a_burst_of_clients_finds_room(void)
+{
+	enum { CLIENTS = 60 };
+	struct ostore *conn = connect_or_die();
+	struct ostore_stats *stats;
+	int go[2], status;
+	char byte;
+
+	for (int i = 0; i < 600; i++)
+		CHECK_INT(ostore_put(conn, &i, sizeof i, NULL, NULL), 0);
+	CHECK_INT(ostore_stats(conn, &stats), 0);
+	CHECK(stats->descriptors + 3 * CLIENTS > stats->max_descriptors);
+	ostore_stats_free(stats);
+	CHECK_INT(pipe(go), 0);
+	for (int i = 0; i < CLIENTS; i++)
+		if (fork_child() == 0) {
+			struct ostore *client;
+
+			(void)close(go[1]);
+			CHECK_INT(read(go[0], &byte, 1), 0);
+			CHECK_INT(ostore_connect(&client, NULL, NULL), 0);
+			(void)poll(NULL, 0, 200); /* all are there at once */
+			_exit(0);
+		}
+	(void)close(go[1]); /* now */
+	for (int i = 0; i < CLIENTS; i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_INT(status, 0);
+	}
+	ostore_close(conn);
+}
+
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(threads_wait_independently),
@@ -537,5 +572,9 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "torture") == 0)
 		return torture(atof(argv[2]));
+	if (argc == 2 && strcmp(argv[1], "a_burst_of_clients_finds_room") == 0) {
+		a_burst_of_clients_finds_room();
+		return 0;
+	}
 	return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);
 }

@@ -31,6 +31,7 @@ tests_sys_client_threads_LDADD = src/client/libostore.la
 
 client_tests = \
 	tests/sys/c-api.sh \
+	tests/sys/client-bursts-find-room.sh \
 	tests/sys/client-compiles-against-an-installed-tree.sh \
 	tests/sys/client-example-put-get.sh \
 	tests/sys/client-exports-only-versioned-symbols.sh \
