@@ -4,8 +4,26 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
+
+#ifndef SCM_PIDFD /* Linux 6.5; missing in Debian 12's headers */
+#define SCM_PIDFD 0x04
+#endif
+
+/* A peer that made both ends of a socketpair may have asked, for ours, that its pidfd
+ * comes with every packet, and can ask again whenever we turn that off. */
+static void close_pidfd(const struct cmsghdr *c)
+{
+	int fd;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof fd))
+		return;
+	memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	if (fd >= 0) /* else an error of the kernel's */
+		(void)close(fd);
+}
 
 /* MSG_CTRUNC tells that descriptors were lost, but not whether some came. */
 static void take_control(struct msghdr *message, struct socket_packet *packet)
@@ -23,6 +41,8 @@ static void take_control(struct msghdr *message, struct socket_packet *packet)
 			   c->cmsg_len >= CMSG_LEN(sizeof packet->credentials)) {
 			memcpy(&packet->credentials, CMSG_DATA(c), sizeof packet->credentials);
 			packet->has_credentials = true;
+		} else if (c->cmsg_type == SCM_PIDFD) {
+			close_pidfd(c);
 		}
 	}
 }

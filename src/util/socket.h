@@ -5,7 +5,8 @@
  * Sends never raise SIGPIPE.  Received descriptors are close-on-exec, and are
  * the caller's on every return, errors too: what a stranger sent may not be
  * closed just anywhere (close() of a FUSE file can hang), so that nothing here
- * ever closes one.  EINTR is retried.  Any thread.
+ * ever closes one; but pidfds that come as SCM_PIDFD, which nobody here asks for,
+ * are (that never hangs).  EINTR is retried.  Any thread.
  */
 #ifndef UTIL_SOCKET_H
 #define UTIL_SOCKET_H

@@ -11,6 +11,10 @@
 
 #include "hostile.h"
 
+#ifndef SO_PASSPIDFD /* Linux 6.5; missing in Debian 12's headers */
+#define SO_PASSPIDFD 76
+#endif
+
 static int send_fork(struct raw *raw, int fd)
 {
 	struct wire_request request = { .type = WIRE_FORK };
@@ -212,6 +216,26 @@ static void children_of_children(void)
 	raw_close(raw);
 }
 
+/* Whoever made a child's socket can set the options of the broker's end: here, that a
+ * descriptor of the sender comes with each packet. */
+static void senders_unasked(void)
+{
+	struct raw *raw = raw_open(), *child;
+	int pair[2];
+
+	pair_of(SOCK_SEQPACKET, pair);
+	assert(send_fork(raw, pair[1]) == 0);
+	child = raw_new(pair[0]);
+	expect_status(raw_hello(child, WIRE_HELLO_CHILD), 0, "a child's hello");
+	if (setsockopt(pair[1], SOL_SOCKET, SO_PASSPIDFD, &(int){ 1 }, sizeof(int)) < 0)
+		skip("this kernel passes no pidfds");
+	close(pair[1]);
+	for (int i = 0; i < 200; i++)
+		expect_served(child, "a child whose packets bring its pidfd");
+	raw_close(child);
+	raw_close(raw);
+}
+
 const struct attack fork_attacks[] = {
 	{ "wrong-fork-sockets", wrong_sockets },
 	{ "both-ends-of-a-fork", both_ends },
@@ -219,5 +243,6 @@ const struct attack fork_attacks[] = {
 	{ "thousands-of-forks", thousands },
 	{ "bad-children", bad_children },
 	{ "children-of-children", children_of_children },
+	{ "senders-unasked", senders_unasked },
 	{ NULL, NULL },
 };

@@ -95,6 +95,7 @@ hostile_tests = \
 	tests/sys/hostile-replies-are-no-requests.sh \
 	tests/sys/hostile-requests-before-hello-are-refused.sh \
 	tests/sys/hostile-second-hello-is-refused.sh \
+	tests/sys/hostile-senders-that-nobody-asked-for-are-closed.sh \
 	tests/sys/hostile-senseless-cancels-do-nothing.sh \
 	tests/sys/hostile-senseless-cursors-do-nothing.sh \
 	tests/sys/hostile-serials-of-zero-are-refused.sh \

@@ -22,6 +22,10 @@
 #include "util/socket.h"
 #include "util/text.h"
 
+#ifndef SO_PASSPIDFD /* Linux 6.5; missing in Debian 12's headers */
+#define SO_PASSPIDFD 76
+#endif
+
 START_TEST(ids_are_32_hex_digits)
 {
 	static const char *const bad[] = { "", "0", "0123456789abcdef0123456789abcde",
@@ -408,6 +412,24 @@ START_TEST(descriptors_nobody_wants_are_reported_and_get_no_number)
 }
 END_TEST
 
+START_TEST(pidfds_nobody_wants_are_closed)
+{
+	char bytes[16];
+	struct socket_packet packet = { .bytes = bytes, .room = sizeof bytes, .want_fds = true,
+		.max_fds = 1 };
+	int on = 1, before = dup(0);
+
+	close(before);
+	if (setsockopt(pair[1], SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on) < 0)
+		return; /* before Linux 6.5 */
+	ck_assert_int_eq(socket_send(pair[0], "hello", 5, NULL, 0, 0), 0);
+	ck_assert_int_eq(socket_receive(pair[1], &packet, 0), 0);
+	ck_assert_uint_eq(packet.n_fds, 0);
+	ck_assert_int_eq(dup(0), before);
+	close(before);
+}
+END_TEST
+
 START_TEST(too_many_descriptors_are_reported_and_bounded)
 {
 	char bytes[16] = "x";
@@ -559,6 +581,7 @@ int main(void)
 	tcase_add_test(packets, socket_paths_have_a_limit);
 	tcase_add_test(packets, packets_carry_descriptors);
 	tcase_add_test(packets, descriptors_nobody_wants_are_reported_and_get_no_number);
+	tcase_add_test(packets, pidfds_nobody_wants_are_closed);
 	tcase_add_test(packets, too_many_descriptors_are_reported_and_bounded);
 	tcase_add_test(packets, a_full_descriptor_table_is_reported);
 	tcase_add_test(packets, long_packets_are_reported_with_their_descriptors);
