@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A socket whose broker was killed with its supervisor stays in the file system
- * and refuses connections.  It is replaced; one that accepts is not.  Two brokers
+ * and refuses connections.  It is replaced; one that a living process accepts at is not.  Two brokers
  * that start at once would each find the old one stale and the second would
  * remove the first one's new socket, so the check and the bind happen under a
  * lock on the directory (which leaves no lock file behind).
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,18 @@ static int lock_directory_of(const char *path)
 	return TAKE_FD(fd);
 }
 
+/* A killed broker's socket can outlive it, and take connections that nobody serves: a
+ * process that hangs in closing a client's file keeps the descriptor table.  Whoever
+ * called listen() is the peer of all who connect; a supervisor's end is its broker's. */
+static bool listener_is_dead(int connected)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof credentials;
+
+	return getsockopt(connected, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
+		credentials.pid > 0 && kill(credentials.pid, 0) < 0 && errno == ESRCH;
+}
+
 /* true: a socket is there and its owner accepts, or is only slow to */
 static bool is_served(const struct sockaddr_un *address)
 {
@@ -55,8 +68,9 @@ static bool is_served(const struct sockaddr_un *address)
 
 	if (fd < 0)
 		return true;
-	return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
-		errno != ECONNREFUSED;
+	if (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+		return errno != ECONNREFUSED;
+	return !listener_is_dead(fd);
 }
 
 static int bind_at(int fd, const struct sockaddr_un *address, mode_t mode)

@@ -14,6 +14,7 @@ sys_tests = \
 	tests/sys/private-broker-keeps-nothing-of-its-starter-open.sh \
 	tests/sys/private-broker-no-supervisor-mode-works.sh \
 	tests/sys/private-broker-of-root-drops-capabilities.sh \
+	tests/sys/private-broker-replaces-the-socket-of-the-dead.sh \
 	tests/sys/private-broker-runs-as-unprivileged-uid.sh \
 	tests/sys/private-broker-takes-a-passed-socket.sh \
 	tests/sys/private-broker-tells-the-service-manager.sh \
