@@ -18,11 +18,15 @@
  */
 #include "module.h"
 
+#include <stddef.h>
+#include <structmember.h>
+
 struct object {
 	PyObject_HEAD
 	struct connection *connection;
 	struct ostore_object *handle;
-	bool writable; /* a copy-on-write view */
+	PyObject *weak; /* references that do not keep it */
+	bool writable;  /* a copy-on-write view */
 };
 
 struct draft {
@@ -100,6 +104,9 @@ static void object_dealloc(PyObject *self)
 {
 	struct object *object = (struct object *)self;
 
+	/* First: release_handle() lets other threads run, and none may find it any more. */
+	if (object->weak)
+		PyObject_ClearWeakRefs(self);
 	release_handle(object->handle);
 	Py_XDECREF((PyObject *)object->connection);
 	free_instance(self);
@@ -207,11 +214,17 @@ static PyGetSetDef object_getset[] = {
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
+static PyMemberDef object_members[] = {
+	{"__weaklistoffset__", T_PYSSIZET, offsetof(struct object, weak), READONLY, NULL},
+	{NULL, 0, 0, 0, NULL},
+};
+
 static PyType_Slot object_slots[] = {
 	{Py_tp_doc, (void *)"A handle of a sealed object, and a buffer of its bytes."},
 	{Py_tp_dealloc, object_dealloc},
 	{Py_tp_methods, object_methods},
 	{Py_tp_getset, object_getset},
+	{Py_tp_members, object_members},
 	{Py_bf_getbuffer, object_getbuffer},
 	{0, NULL},
 };

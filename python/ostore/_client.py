@@ -16,6 +16,9 @@ from ._ref import ObjectRef
 # How many values a client can make again without asking, see _remember().
 _N_RECENT = 16
 
+# What is larger, or at the address that all processes share, is no copy but a mapping.
+_COPY_MAX = 64 << 10
+
 
 def _nanoseconds(timeout):
     """Seconds to wait as the library counts them; None waits without end."""
@@ -209,9 +212,12 @@ class Client:
         Wraps ostore_get(3).
         """
         if type(refs) is ObjectRef:
-            again = refs._again
-            if again is not None and refs._client is self and not writable:
-                return again()
+            recent = refs._recent
+            if recent is not None and refs._client is self and not writable:
+                find, make = recent
+                source = find()
+                if source is not None:
+                    return make(source)
             return self._get([refs], writable, timeout)[0]
         return self._get(_checked(refs), writable, timeout)
 
@@ -234,27 +240,27 @@ class Client:
                 f" get_buffer() gives the bytes"
             )
 
-        again = _format.decoder(object, check_trust)
-        value = again()
-        if writable:  # each has a view of its own, which is not kept for others
-            if ref._client is None:
-                self._bind(ref)
-        else:
-            self._remember(ref, again)
-        return value
-
-    def _remember(self, ref, again):
-        """Let a reference make its value again without asking, while it is among the last few.
-
-        That keeps the mapping, which costs memory of the process (small objects
-        are copies) and makes the object harder to evict: so only the last few.
-        """
+        source, make = _format.decoder(object, check_trust)
+        value = make(source)
         if ref._client is None:
             self._bind(ref)
-        if ref._client is not self:
-            return
-        known = ref._again is not None
-        ref._again = again
+        if ref._client is self and not writable:  # a writable view is of one value alone
+            self._remember(ref, source, make, object)
+        return value
+
+    def _remember(self, ref, source, make, object):
+        """Let a reference make its value again without asking, while it is among the last few.
+
+        A mapping is a pin: nobody else gets the memory, even if the object is deleted.
+        So it is found again only while a view of it lives. A small object is a copy in
+        this process, which costs nobody else anything; it is kept.
+        """
+        if object.size > _COPY_MAX or object.shared_address:
+            find = weakref.ref(source)
+        else:
+            find = lambda: source  # noqa: E731
+        known = ref._recent is not None
+        ref._recent = find, make
         if not known:
             self._recent.append(weakref.ref(ref))
             if len(self._recent) > _N_RECENT:
@@ -272,7 +278,7 @@ class Client:
     def _forget(weak):
         ref = weak()
         if ref is not None:
-            ref._again = None
+            ref._recent = None
 
     def _reference(self, id):
         """A handle that counts as a reference and maps nothing."""
@@ -365,7 +371,7 @@ class Client:
         for weak in [*self._recent]:
             ref = weak()
             if ref is not None and ref._id in ids:
-                ref._again = None
+                ref._recent = None
         self._connection.delete(_ids(refs))
 
     # ---- looking

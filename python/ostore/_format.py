@@ -307,28 +307,38 @@ def _description(metadata):
     return kind, description
 
 
-def _array_maker(object, shape, dtype, order):
-    # Making a view of an array is faster than making an array of a buffer.
-    return _array(object, dtype, shape, order).view
+def _make_tree(object):
+    with _blaming(object):
+        head, *others = _segments(memoryview(object))
+        return _ostore.tree_decode(head, others, _make_leaf)
 
 
-def _tree_maker(object):
-    def make():
-        with _blaming(object):
-            head, *others = _segments(memoryview(object))
-            return _ostore.tree_decode(head, others, _make_leaf)
-
-    return make
-
-
-def _pickle_maker(object, check_trust):
-    def make():
+def _pickle_maker(check_trust):
+    def make(object):
         check_trust()
         with _blaming(object):
             head, *buffers = _segments(memoryview(object))
         return pickle.loads(head, buffers=buffers)
 
     return make
+
+
+def _make_bytes(object):
+    return bytes(memoryview(object))
+
+
+def _make_bytearray(object):
+    return bytearray(memoryview(object))
+
+
+def _make_str(object):
+    with _blaming(object):
+        return str(memoryview(object), "utf-8", "surrogatepass")
+
+
+def _make_view(array):
+    # Making a view of an array is faster than making an array of a buffer.
+    return array.view()
 
 
 class _blaming:
@@ -351,33 +361,31 @@ class _blaming:
 
 
 def decoder(object, check_trust):
-    """decoder(object, check_trust) -> callable
+    """decoder(object, check_trust) -> (source, make)
 
-    A function that makes the object's value, anew at each call. check_trust(type)
-    is called before anything is unpickled; it raises if the owner is not trusted.
+    make(source) is the object's value, anew at each call. The source is the object
+    itself, or an array over it; every view that is part of a value keeps it alive,
+    and it keeps the mapping. check_trust(type) is called before anything is
+    unpickled; it raises if the owner is not trusted.
     """
     metadata = object.metadata
     with _blaming(object):
         # Long metadata is rare: it shall not fill the cache.
         found = (_description if len(metadata) < 1024 else _description.__wrapped__)(metadata)
         if found is None:
-            return lambda: memoryview(object)
+            return object, memoryview
         kind, description = found
         if kind == "array":
-            return _array_maker(object, *description)
+            shape, dtype, order = description
+            return _array(object, dtype, shape, order), _make_view
         if kind == "bytes":
-            return lambda: bytes(memoryview(object))
+            return object, _make_bytes
         if kind == "bytearray":
-            return lambda: bytearray(memoryview(object))
+            return object, _make_bytearray
         if kind == "str":
-            return functools.partial(_make_str, object)
+            return object, _make_str
         if kind == "tree":
-            return _tree_maker(object)
+            return object, _make_tree
         if kind == "pickle":
-            return _pickle_maker(object, functools.partial(check_trust, str(description.get("type"))))
+            return object, _pickle_maker(functools.partial(check_trust, str(description.get("type"))))
         raise ValueError(f"unknown kind {kind!r}")
-
-
-def _make_str(object):
-    with _blaming(object):
-        return str(memoryview(object), "utf-8", "surrogatepass")

@@ -4,9 +4,9 @@
 A reference made by put(), get() or a load holds a handle of the library, and
 with it the object. One made from hex holds nothing until it is first used.
 
-It also remembers how to make its value again (`_again`), as long as the client
-has it among the recently read ones: that is what makes a repeated get cheap,
-and what keeps the mapping. See Client._remember().
+It also remembers how to make its value again (`_recent`), as long as the client
+has it among the recently read ones: that is what makes a repeated get cheap.
+See Client._remember().
 """
 
 import re
@@ -26,13 +26,13 @@ class ObjectRef:
     late, it raises ObjectNotFoundError. Wraps ostore_export(3).
     """
 
-    __slots__ = ("_id", "_client", "_object", "_again", "__weakref__")
+    __slots__ = ("_id", "_client", "_object", "_recent", "__weakref__")
 
     def __init__(self, hex):
         if not isinstance(hex, str) or not _HEX.fullmatch(hex):
             raise ValueError(f"{hex!r} is not an object id: it takes 32 hexadecimal digits")
         self._id = bytes.fromhex(hex)
-        self._client = self._object = self._again = None
+        self._client = self._object = self._recent = None
 
     @classmethod
     def _of(cls, client, object):
@@ -40,7 +40,7 @@ class ObjectRef:
         self._id = object.id
         self._client = client
         self._object = object
-        self._again = None
+        self._recent = None
         return self
 
     def hex(self):

@@ -181,16 +181,55 @@ class Arrays(support.BrokerTest):
             result = ostore.get(ostore.put(array))
             self.assertEqual((result.shape, result.dtype, result.tobytes()), (array.shape, array.dtype, array.tobytes()))
 
-    def test_are_kept_within_reach_for_the_last_references_only(self):
-        refs = [ostore.put(numpy.arange(1 << 17) + i) for i in range(40)]
-        for _ in range(2):
-            for i, ref in enumerate(refs):
-                self.assertEqual(ostore.get(ref)[0], i)
-        pins = {info["id"]: info["pins"] for info in ostore.list()}
-        self.assertTrue(support.wait_until(lambda: sum(info["pins"] for info in ostore.list()) <= 16), pins)
-        del ref
-        refs.clear()
-        self.assertTrue(support.wait_until(lambda: sum(info["pins"] for info in ostore.list()) == 0))
+    def test_are_read_again_without_asking_while_a_view_of_them_lives(self):
+        for value in (numpy.arange(1 << 17), [numpy.arange(1 << 17)], {numpy.float64(1): numpy.arange(1 << 17), "set": {1}}):
+            ref = ostore.put(value)
+            first = ostore.get(ref)
+            part = (first if isinstance(value, numpy.ndarray) else [*first][0] if isinstance(value, list) else first[1.0])[5:]
+            del first
+            asked = ostore.stats()["counters"]["gets"]
+            for _ in range(100):
+                ostore.get(ref)
+            self.assertEqual(ostore.stats()["counters"]["gets"], asked, value)
+            self.assertEqual(part[0], 5)
+
+    def test_are_unmapped_with_their_last_view_though_the_reference_lives(self):
+        pins = lambda: {info["id"]: info["pins"] for info in ostore.list()}  # noqa: E731
+        array = numpy.arange(1 << 17)
+        for value in (array, [array], {"a": array, "set": {1}}, bytes(1 << 20), bytearray(1 << 20), "x" * (1 << 20)):
+            ref = ostore.put(value)
+            first = ostore.get(ref)
+            del first
+            self.assertEqual(pins()[ref.hex()], 0, type(value))
+        view = ostore.get(ostore.create(1 << 20).seal())
+        self.assertEqual(sum(pins().values()), 1)
+        del view
+        self.assertEqual(sum(pins().values()), 0)
+        self.assertEqual(ostore.stats()["pinned_bytes"], 0)
+
+    def test_that_another_process_deleted_cost_nothing_when_their_last_view_is_gone(self):
+        ref = ostore.put(numpy.arange(1 << 17))
+        before = ostore.stats()["resident_bytes"]
+        first = ostore.get(ref)
+        with ostore.Client(os.environ["OSTORE_ADDRESS"]) as other:
+            other.delete(ref)
+        self.assertEqual(first[7], 7)
+        self.assertEqual(ostore.stats()["resident_bytes"], before)
+        del first
+        self.assertLessEqual(ostore.stats()["resident_bytes"], before - (1 << 20))
+        with self.assertRaisesRegex(ostore.ObjectNotFoundError, "gone"):
+            ostore.get(ref)
+
+    def test_that_are_small_are_kept_within_reach_for_the_last_references_only(self):
+        refs = [ostore.put(i) for i in range(40)]
+        for ref in refs:
+            ostore.get(ref)
+        asked = ostore.stats()["counters"]["gets"]
+        for i in range(24, 40):
+            self.assertEqual(ostore.get(refs[i]), i)
+        self.assertEqual(ostore.stats()["counters"]["gets"], asked)
+        self.assertEqual(ostore.get(refs[0]), 0)
+        self.assertEqual(ostore.stats()["counters"]["gets"], asked + 1)
 
 
 class Waiting(support.BrokerTest):

@@ -50,8 +50,13 @@ def kind(object):
     return json.loads(object.metadata[len(_format.TAG):])["kind"]
 
 
+def decode(object, check_trust):
+    source, make = _format.decoder(object, check_trust)
+    return make(source)
+
+
 def round_trip(value, check_trust=forbidden):
-    return _format.decoder(store(value), check_trust)()
+    return decode(store(value), check_trust)
 
 
 @dataclasses.dataclass
@@ -139,7 +144,7 @@ assert _format.encode([1, "a"])[0].startswith(_format.TAG)
 class ForeignObjects(unittest.TestCase):
     def test_are_a_read_only_view_of_their_bytes(self):
         for metadata in (b"", b"text/plain", b"\xff\0"):
-            value = _format.decoder(Bytes(metadata, b"abc"), forbidden)()
+            value = decode(Bytes(metadata, b"abc"), forbidden)
             self.assertEqual(value, b"abc")
             self.assertTrue(value.readonly)
 
@@ -156,7 +161,7 @@ class DamagedObjects(unittest.TestCase):
             b'ostore-python/1 {"kind":"str"}', b"ostore-python/1 " + b"[" * 60000,
         ):
             with self.subTest(metadata=metadata[:60]), self.assertRaisesRegex(Error, "000102030405"):
-                _format.decoder(Bytes(metadata, b"\xff"), forbidden)()
+                decode(Bytes(metadata, b"\xff"), forbidden)
 
     @unittest.skipUnless(numpy, "needs NumPy")
     def test_with_impossible_arrays_raise(self):
@@ -174,7 +179,7 @@ class DamagedObjects(unittest.TestCase):
         for table in ((), (0,), (2**60,), (1, 0, 1), (1, 64, 2**63), (1, 2**63, 1), (1, 64, 65), (2, 64, 8, 70, 8)):
             data = struct.pack(f"<{len(table)}Q", *table).ljust(128, b"N")
             with self.subTest(table=table), self.assertRaises(Error):
-                _format.decoder(Bytes(metadata, data if table else b"1234567"), forbidden)()
+                decode(Bytes(metadata, data if table else b"1234567"), forbidden)
 
     def test_at_random_raise_or_give_a_plain_value(self):
         seed = random.randrange(1 << 32)
@@ -255,7 +260,7 @@ class Arrays(unittest.TestCase):
                 continue
             with self.subTest(dtype=array.dtype, shape=array.shape):
                 object = store(Model("m", [array]))
-                result = _format.decoder(object, anybody)().weights[0]
+                result = decode(object, anybody).weights[0]
                 self.check_equal(result, array)
                 self.assertFalse(result.flags.writeable)
                 if array.size:
@@ -281,14 +286,14 @@ class Arrays(unittest.TestCase):
         values = [numpy.arange(n, dtype="u1") for n in (1, 63, 64, 65)]
         object = store(values)
         start = numpy.frombuffer(object, "u1").ctypes.data
-        for result in _format.decoder(object, forbidden)():
+        for result in decode(object, forbidden):
             self.assertEqual((result.ctypes.data - start) % 64, 0)
 
     def test_that_are_one_object_stay_one(self):
         array = numpy.arange(1000)
         object = store([array, array])
         self.assertLess(len(object), 9000)
-        result = _format.decoder(object, forbidden)()
+        result = decode(object, forbidden)
         self.assertIs(result[0], result[1])
 
     def test_that_only_pickle_can_carry_are_pickled(self):
@@ -319,7 +324,7 @@ class Arrays(unittest.TestCase):
         dtype = numpy.dtype([(f"field number {i}", "f4") for i in range(5000)])
         object = store(numpy.ones(3, dtype))
         self.assertLessEqual(len(object.metadata), _ostore.METADATA_MAX)
-        self.assertEqual(_format.decoder(object, forbidden)()["field number 7"][2], 1)
+        self.assertEqual(decode(object, forbidden)["field number 7"][2], 1)
 
     def test_of_other_libraries_buffers_stay_out_of_band(self):
         class Column:
