@@ -322,7 +322,7 @@ def main():
     print("warming up ...", flush=True)
     warm_up(options.workers, images.nbytes)
     ostore.init()
-    broker = ostore.stats()
+    broker = ostore.stats()["broker"]
     meters, results = {}, {}
 
     def put_once():

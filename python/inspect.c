@@ -169,7 +169,22 @@ static PyObject *rates_dict(const struct ostore_stats *stats)
 	return dict;
 }
 
-static PyObject *stats_dict(const struct ostore_stats *stats)
+static PyObject *broker_dict(const struct ostore_stats *stats, const char *address)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_text(dict, "address", address) < 0 ||
+			    set_text(dict, "version", stats->version) < 0 ||
+			    set_i64(dict, "supervisor_pid", stats->supervisor_pid) < 0 ||
+			    set_i64(dict, "worker_pid", stats->worker_pid) < 0 ||
+			    set_u64(dict, "generation", stats->generation) < 0 ||
+			    set_u64(dict, "descriptors", stats->descriptors) < 0 ||
+			    set_u64(dict, "max_descriptors", stats->max_descriptors) < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *stats_dict(const struct ostore_stats *stats, const char *address)
 {
 	PyObject *dict = PyDict_New();
 
@@ -177,6 +192,7 @@ static PyObject *stats_dict(const struct ostore_stats *stats)
 			    set_u64(dict, "resident_bytes", stats->resident_bytes) < 0 ||
 			    set_u64(dict, "pinned_bytes", stats->pinned_bytes) < 0 ||
 			    set_u64(dict, "spilled_bytes", stats->spilled_bytes) < 0 ||
+			    set_u64(dict, "pool_bytes", stats->pool_bytes) < 0 ||
 			    set(dict, "objects", objects_dict(stats)) < 0 ||
 			    set_u64(dict, "clients", stats->clients) < 0 ||
 			    set_u64(dict, "queue_length", stats->queue_length) < 0 ||
@@ -184,13 +200,7 @@ static PyObject *stats_dict(const struct ostore_stats *stats)
 			    set(dict, "rates", rates_dict(stats)) < 0 ||
 			    set_bool(dict, "thrashing", stats->thrashing) < 0 ||
 			    set(dict, "features", features_dict(stats)) < 0 ||
-			    set_u64(dict, "descriptors", stats->descriptors) < 0 ||
-			    set_u64(dict, "max_descriptors", stats->max_descriptors) < 0 ||
-			    set_u64(dict, "pool_bytes", stats->pool_bytes) < 0 ||
-			    set_u64(dict, "generation", stats->generation) < 0 ||
-			    set_i64(dict, "supervisor_pid", stats->supervisor_pid) < 0 ||
-			    set_i64(dict, "worker_pid", stats->worker_pid) < 0 ||
-			    set_text(dict, "version", stats->version) < 0))
+			    set(dict, "broker", broker_dict(stats, address)) < 0))
 		Py_CLEAR(dict);
 	return dict;
 }
@@ -212,10 +222,8 @@ PyObject *connection_stats(PyObject *self, PyObject *unused)
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
 	if (r < 0 && !PyErr_Occurred())
 		raise_error(module_state_of(self), r);
+	dict = r < 0 ? NULL : stats_dict(stats, ostore_address(ostore));
 	connection_leave(connection);
-	if (r < 0)
-		return NULL;
-	dict = stats_dict(stats);
 	ostore_stats_free(stats);
 	return dict;
 }

@@ -16,6 +16,7 @@ import unittest
 TESTS = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(TESTS))
 BUILD = os.path.abspath(os.environ.get("top_builddir") or SOURCE)
+OSCTL = os.path.join(BUILD, "tools/osctl")
 NOBODY = 65534
 
 _EXTENSION = os.path.join(BUILD, "python/ostore/_ostore.abi3.so")

@@ -29,7 +29,7 @@ class PrivateBroker(unittest.TestCase):
         self.assertEqual(os.environ["OSTORE_ADDRESS"], client.address)
         self.assertEqual(ostore.stats()["capacity_bytes"], 64 * MiB)
         self.assertIs(ostore.init(), client)
-        pid = ostore.stats()["supervisor_pid"]
+        pid = ostore.stats()["broker"]["supervisor_pid"]
         view = ostore.get_buffer(ostore.put(b"v" * MiB))
         ostore.shutdown()
         self.assertFalse(support.is_running(pid))
@@ -69,10 +69,10 @@ class PrivateBroker(unittest.TestCase):
     def test_has_a_private_directory_and_a_session_of_its_own(self):
         client = ostore.init()
         self.assertEqual(os.stat(os.path.dirname(client.address)).st_mode & 0o777, 0o700)
-        self.assertNotEqual(os.getsid(ostore.stats()["supervisor_pid"]), os.getsid(0))
+        self.assertNotEqual(os.getsid(ostore.stats()["broker"]["supervisor_pid"]), os.getsid(0))
 
     def test_ends_after_its_starter(self):
-        code = "import ostore; ostore.init(); print(ostore.stats()['supervisor_pid'])"
+        code = "import ostore; ostore.init(); print(ostore.stats()['broker']['supervisor_pid'])"
         pid = int(run_python(code))
         self.assertTrue(support.wait_until(lambda: not support.is_running(pid), 10))
         code += "; import os, signal, sys; sys.stdout.flush(); os.kill(os.getpid(), signal.SIGKILL)"
@@ -83,7 +83,7 @@ class PrivateBroker(unittest.TestCase):
         code = """
 import ostore
 client = ostore.init()
-print(client.address, ostore.stats()['supervisor_pid'], ostore.put("kept", name="n").hex(), flush=True)
+print(client.address, ostore.stats()['broker']['supervisor_pid'], ostore.put("kept", name="n").hex(), flush=True)
 input()
 """
         with start_python(code) as starter:

@@ -5,8 +5,10 @@
 import copy
 import dataclasses
 import gc
+import json
 import os
 import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -322,7 +324,7 @@ class Crashes(support.BrokerTest):
         draft = ostore.create(MiB)
         draft.buffer[:3] = b"abc"
         before = ostore.stats()
-        os.kill(before["worker_pid"], signal.SIGKILL)
+        os.kill(before["broker"]["worker_pid"], signal.SIGKILL)
         self.assertEqual(bytes(ostore.get_buffer(draft.seal())[:3]), b"abc")
         self.assertEqual(ostore.get(ostore.lookup("before the crash"))[:1], b"w")
         self.assertEqual(bytes(view[-1:]), b"w")
@@ -331,8 +333,8 @@ class Crashes(support.BrokerTest):
         self.assertEqual(waiting, ["late"])
         self.assertEqual(ostore.get(late), "late")
         after = ostore.stats()
-        self.assertNotEqual(after["worker_pid"], before["worker_pid"])
-        self.assertEqual(after["generation"], before["generation"] + 1)
+        self.assertNotEqual(after["broker"]["worker_pid"], before["broker"]["worker_pid"])
+        self.assertEqual(after["broker"]["generation"], before["broker"]["generation"] + 1)
         ostore.unhold("before the crash")
 
 
@@ -441,6 +443,21 @@ class Clients(support.BrokerTest):
         after = ostore.stats()
         self.assertEqual(after["counters"]["puts"] - before["counters"]["puts"], 3)
         self.assertGreaterEqual(after["objects"]["resident"], len(refs))
+
+    @unittest.skipUnless(os.path.exists(support.OSCTL), "osctl is not built")
+    def test_report_the_same_as_osctl(self):
+        def keys(value):
+            return {key: keys(inner) for key, inner in value.items()} if isinstance(value, dict) else None
+
+        ref = ostore.put(1)
+        for command, here in (("status", ostore.stats()), ("ls", ostore.list())):
+            output = subprocess.run([support.OSCTL, "--json", command], stdout=subprocess.PIPE, check=True).stdout
+            there = json.loads(output)
+            if command == "ls":
+                here, there = here[-1], there[-1]
+                self.assertEqual(here, there)
+            self.assertEqual(keys(here), keys(there))
+        del ref
 
     def test_are_used_by_many_threads_at_once(self):
         errors = []
