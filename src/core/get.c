@@ -30,18 +30,12 @@ static void refuse(struct core *core, const struct get *get, int status, const s
 
 	switch (status) {
 	case -ENODATA:
-		text = scratch_text(core, "object %s is lost: its memory went with the broker; "
-			"put it again", name);
+	case -ENOENT:
+		text = gone_explain(core, get->conn, id);
 		break;
 	case -ETIMEDOUT:
 		text = scratch_text(core, "object %s was not there before the timeout; wait longer, "
 			"or see if its producer still runs", name);
-		break;
-	case -ENOENT:
-		text = gone_find(core, id) ?
-			scratch_text(core, "object %s is gone: it was deleted, or evicted when "
-				"nothing referred to it", name) :
-			scratch_text(core, "no object %s", name);
 		break;
 	default:
 		text = scratch_text(core, "object %s: cannot be got", name);

@@ -75,6 +75,23 @@ int gone_status(const struct core *core, uint32_t conn, const struct id128 *id)
 	return record->reason == GONE_LOST ? -ENODATA : -ENOENT;
 }
 
+const char *gone_explain(struct core *core, uint32_t conn, const struct id128 *id)
+{
+	const char *name = object_id_text(core, id);
+
+	switch (gone_status(core, conn, id)) {
+	case -ENODATA:
+		return scratch_text(core, "object %s is lost: its memory went with the broker; "
+			"put it again", name);
+	case -ENOENT:
+		return scratch_text(core, "object %s is gone: it was deleted, or evicted when "
+			"nothing referred to it; put it again, and keep a reference or a name", name);
+	default:
+		return scratch_text(core, "no object %s: nobody stored it yet, or you may not read it",
+			name);
+	}
+}
+
 void gone_recover(struct core *core)
 {
 	const uint64_t noted = core->tables.header->gone;

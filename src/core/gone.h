@@ -16,6 +16,8 @@ void gone_clear(struct core *core, const struct id128 *id);
 const struct gone_record *gone_find(const struct core *core, const struct id128 *id);
 /* What this connection is told of an id: -ENOENT or -ENODATA if it is gone and was readable, else 0. */
 int gone_status(const struct core *core, uint32_t conn, const struct id128 *id);
+/* The sentence for that: of what was not readable it says the same as of an id never seen. */
+const char *gone_explain(struct core *core, uint32_t conn, const struct id128 *id);
 void gone_recover(struct core *core);
 
 #endif

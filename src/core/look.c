@@ -232,7 +232,7 @@ void request_stat(struct core *core, uint32_t conn, const struct wire_request *r
 	if (o == TABLES_NONE) {
 		status = gone_status(core, conn, id);
 		effect_refuse(core, conn, request->type, request->serial, status ? status : -ENOENT,
-			scratch_text(core, "no object %s", object_id_text(core, id)));
+			gone_explain(core, conn, id));
 		return;
 	}
 	item = scratch_alloc(core, 1, sizeof *item);

@@ -34,9 +34,7 @@ static uint32_t find_object(struct core *core, uint32_t conn, const struct wire_
 	if (o != TABLES_NONE && access_sees(core, conn, object_record(core, o)))
 		return o;
 	status = gone_status(core, conn, id);
-	refuse(core, conn, request, status ? status : -ENOENT,
-		scratch_text(core, status == -ENODATA ? "object %s is lost" : "no object %s",
-			object_id_text(core, id)));
+	refuse(core, conn, request, status ? status : -ENOENT, gone_explain(core, conn, id));
 	return TABLES_NONE;
 }
 
@@ -109,7 +107,7 @@ void request_unhold(struct core *core, uint32_t conn, const struct wire_request 
 	n = name_find(core, connection_record(core, conn)->uid, request->name);
 	if (n == TABLES_NONE) {
 		refuse(core, conn, request, -ENOENT,
-			scratch_text(core, "no name \"%s\"", request->name));
+			scratch_text(core, "no name \"%s\" of yours: hold gives an object one", request->name));
 		return;
 	}
 	connection_note_done(core, conn, request->serial, 0);
@@ -127,7 +125,7 @@ void request_lookup(struct core *core, uint32_t conn, const struct wire_request 
 	if (n == TABLES_NONE ||
 		!access_sees(core, conn, object_record(core, core->tables.names[n].object))) {
 		refuse(core, conn, request, -ENOENT,
-			scratch_text(core, "no name \"%s\"", request->name));
+			scratch_text(core, "no name \"%s\" of yours: hold gives an object one", request->name));
 		return;
 	}
 	grant_reference(core, conn, request, core->tables.names[n].object);

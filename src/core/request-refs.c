@@ -70,7 +70,7 @@ static int delete_item(struct core *core, uint32_t conn, const struct wire_reque
 		return 0;
 	}
 	if (o == TABLES_NONE || !access_sees(core, conn, object_record(core, o))) {
-		*textp = scratch_text(core, "no object %s", object_id_text(core, id));
+		*textp = gone_explain(core, conn, id);
 		return -ENOENT;
 	}
 	if (!access_may_write(core, conn, object_record(core, o))) {

@@ -374,6 +374,31 @@ START_TEST(what_is_gone_is_answered_at_once)
 }
 END_TEST
 
+START_TEST(what_is_gone_of_others_was_never_there)
+{
+	uint32_t a, b;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	put(w, a, 1, 10);
+	put_mode(w, a, 2, 10, 0644);
+	simple(w, a, WIRE_DELETE, 1);
+	simple(w, a, WIRE_DELETE, 2);
+	ck_assert_int_eq(get(w, a, 1, 0, 0), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "is gone"));
+	ck_assert_int_eq(get(w, b, 2, 0, 0), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "is gone"));
+	ck_assert_int_eq(get(w, b, 1, 0, 0), -ENOENT);
+	ck_assert_ptr_null(strstr(world_last(w)->text, "gone"));
+	simple(w, b, WIRE_STAT, 1);
+	ck_assert_ptr_null(strstr(world_last(w)->text, "gone"));
+	simple(w, b, WIRE_DELETE, 1);
+	ck_assert_ptr_null(strstr(world_last(w)->text, "gone"));
+	world_end(w);
+}
+END_TEST
+
 START_TEST(getters_of_an_id_are_served_in_order)
 {
 	uint32_t a, b;
@@ -1247,6 +1272,7 @@ int main(void)
 		get_waits_until_its_deadline,
 		get_of_many_is_all_or_nothing,
 		what_is_gone_is_answered_at_once,
+		what_is_gone_of_others_was_never_there,
 		getters_of_an_id_are_served_in_order,
 		wait_ends_when_enough_are_ready_or_cannot_be,
 		a_request_can_be_given_up,
