@@ -2,12 +2,15 @@
 #include <stdlib.h>
 
 #include "core/account.h"
+#include "core/object.h"
 #include "core/state.h"
 #include "ds/memory.h"
+#include "util/cleanup.h"
 #include "util/size.h"
 #include "util/text.h"
 
-#define HOLDERS_NAMED 3
+#define HOLDERS_NAMED  3
+#define KEPT_LOOKS_MAX 65536 /* objects looked at for a sentence */
 
 static uint64_t quota_of(const struct core *core, uid_t uid)
 {
@@ -82,6 +85,31 @@ static size_t find_largest(const struct core *core, uint32_t largest[HOLDERS_NAM
 	return n;
 }
 
+/* What names, leases, and puts that hold without a name keep, whoever is connected. */
+static void add_kept(const struct core *core, struct text *text, bool is_first)
+{
+	const uint32_t n = MIN(core->tables.header->objects_high, (uint32_t)KEPT_LOOKS_MAX);
+	uint64_t bytes = 0;
+	uint32_t n_kept = 0;
+	char size[32];
+
+	for (uint32_t o = 0; o < n; o++) {
+		const struct object_record *record = object_record(core, o);
+		const struct object *object = &core->objects[o];
+
+		if (record->state == 0 || (list_empty(&object->names) &&
+			list_empty(&object->leases) && !(record->flags & OBJECT_HELD)))
+			continue;
+		bytes += object_bytes(core, o);
+		n_kept++;
+	}
+	if (n_kept == 0)
+		return;
+	size_format(bytes, size, sizeof size);
+	text_add(text, "%s %s in %u objects kept by a name, a lease, or until they are deleted",
+		is_first ? "; held:" : ", and", size, n_kept);
+}
+
 void account_name_holders(const struct core *core, struct text *text)
 {
 	uint32_t largest[HOLDERS_NAMED];
@@ -95,7 +123,5 @@ void account_name_holders(const struct core *core, struct text *text)
 		text_add(text, "%s uid %u pid %d (%.16s) %s", i ? "," : "; largest holders:",
 			record->uid, record->pid, record->comm, size);
 	}
-	if (core->n_names + core->n_leases)
-		text_add(text, "%s %u names and %u leases", n ? ", and" : "; held by", core->n_names,
-			core->n_leases);
+	add_kept(core, text, n == 0);
 }

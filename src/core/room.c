@@ -166,6 +166,6 @@ void room_explain(const struct core *core, const struct account *account, uint64
 		text_add(text, "%s asked for, and other requests were first in the queue", wanted);
 	}
 	account_name_holders(core, text);
-	text_add(text, "; release references, wait longer, or raise %s",
+	text_add(text, "; release references, delete objects, wait longer, or raise %s",
 		room_quota_fits(account, bytes) ? "capacity" : "the quota");
 }

@@ -859,6 +859,27 @@ START_TEST(the_full_error_names_who_holds_most_and_what_to_do)
 }
 END_TEST
 
+START_TEST(the_full_error_tells_what_is_kept_without_a_client)
+{
+	const struct wire_item items[] = { { .id = id_of(1), .data = "", .flags = WIRE_ITEM_HOLD },
+		{ .id = id_of(2), .data = "", .name = "model" } };
+	uint32_t a, b;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	ask(w, a, (struct wire_request){ .type = WIRE_PUT, .items = &items[0], .n_items = 1 }, -1);
+	ask(w, a, (struct wire_request){ .type = WIRE_PUT, .items = &items[1], .n_items = 1 }, -1);
+	release(w, a, 1, 1, 0);
+	release(w, a, 2, 1, 0);
+	ck_assert_int_eq(create_until(w, b, 3, w->config.capacity, 1), PENDING);
+	world_tick(w, SECOND);
+	ck_assert_int_eq(world_last(w)->status, -ENOBUFS);
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "; held: 8 KiB in 2 objects kept by a name"));
+	world_end(w);
+}
+END_TEST
+
 START_TEST(descriptors_are_a_second_capacity)
 {
 	uint64_t serial;
@@ -1291,6 +1312,7 @@ int main(void)
 		what_can_never_fit_is_refused_at_once,
 		a_quota_is_met_at_the_cost_of_the_uids_own_objects,
 		the_full_error_names_who_holds_most_and_what_to_do,
+		the_full_error_tells_what_is_kept_without_a_client,
 		descriptors_are_a_second_capacity,
 		an_offered_memfd_counts_from_its_arrival,
 		connections_are_limited_per_uid_and_by_descriptors,
