@@ -19,7 +19,7 @@ static const char *reason_of(int r)
 {
 	switch (-r) {
 	case OSTORE_ENOTFOUND:
-		return "no such object, or it is gone";
+		return "no such object or name, or it is gone";
 	case OSTORE_EPERMISSION:
 		return "its owner does not allow you to delete it";
 	default:
@@ -58,6 +58,48 @@ static enum status report_errors(struct invocation *inv, int r, const int *error
 		inv->args[first], reason_of(errors[first]), failed, inv->n_args);
 }
 
+/* The ids of the words; errors[] of those that name nothing.  Return: a failure of another kind. */
+static enum status resolve_all(struct invocation *inv, ostore_id *ids, int *errors)
+{
+	for (int i = 0; i < inv->n_args; i++) {
+		struct ostore_object *object;
+
+		if (ostore_id_parse(&ids[i], inv->args[i]) == 0)
+			continue;
+		errors[i] = ostore_lookup(inv->conn, inv->args[i], &object);
+		/* A single word: the library says it well. */
+		if (errors[i] < 0 && (errors[i] != -OSTORE_ENOTFOUND || inv->n_args == 1))
+			return fail_library(inv, errors[i], NULL);
+		if (errors[i] < 0)
+			continue;
+		ids[i] = *ostore_object_id(object);
+		ostore_release(object);
+	}
+	return STATUS_DONE;
+}
+
+/* Delete what has an id.  Return: 0, or the first error there was; errors[] has each. */
+static int delete_all(struct invocation *inv, const ostore_id *ids, int *errors)
+{
+	CLEANUP_FREE ostore_id *found = xcalloc(inv->n_args, sizeof *found);
+	CLEANUP_FREE int *found_errors = xcalloc(inv->n_args, sizeof *found_errors);
+	int n = 0, r = 0, deleted = 0;
+
+	for (int i = 0; i < inv->n_args; i++)
+		if (errors[i] == 0)
+			found[n++] = ids[i];
+	if (n > 0)
+		deleted = ostore_delete(inv->conn, found, n, found_errors);
+	n = 0;
+	for (int i = 0; i < inv->n_args; i++) {
+		if (errors[i] == 0)
+			errors[i] = found_errors[n++];
+		if (r == 0)
+			r = errors[i];
+	}
+	return deleted < 0 ? deleted : r;
+}
+
 enum status cmd_rm(struct invocation *inv)
 {
 	CLEANUP_FREE ostore_id *ids = xcalloc(inv->n_args, sizeof *ids);
@@ -65,12 +107,11 @@ enum status cmd_rm(struct invocation *inv)
 	enum status status = invocation_connect(inv);
 	int r;
 
-	/* Every word is looked at before anything is deleted. */
-	for (int i = 0; i < inv->n_args && !status; i++)
-		status = resolve(inv, inv->args[i], &ids[i], NULL);
+	if (!status)
+		status = resolve_all(inv, ids, errors);
 	if (status)
 		return status;
-	r = ostore_delete(inv->conn, ids, inv->n_args, errors);
+	r = delete_all(inv, ids, errors);
 	if (r < 0)
 		return report_errors(inv, r, errors);
 	return inv->json ? print_deleted(ids, inv->n_args) : STATUS_DONE;
