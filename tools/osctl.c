@@ -53,7 +53,9 @@ enum status invocation_connect(struct invocation *inv)
 		fail_library(inv, r, NULL);
 		return STATUS_NO_BROKER;
 	}
-	return fail_library(inv, r, NULL);
+	fail_library(inv, r, NULL);
+	/* A path that no socket can have. */
+	return r == -EINVAL && global_value(inv, "address") ? STATUS_USAGE : status_of(r);
 }
 
 enum status resolve(struct invocation *inv, const char *word, ostore_id *idp,

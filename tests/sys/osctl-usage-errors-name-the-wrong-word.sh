@@ -27,6 +27,8 @@ wrong --colour ls --colour
 wrong --jso --jso ls # no abbreviations
 wrong --json=yes --json=yes ls
 wrong --address ls --address
+wrong 'an empty path' --address '' ls
+wrong 'longer than' --address "/$(printf '%0200d' 0)" ls
 wrong -x put -x file
 wrong --limit ls --limit
 wrong extra ls extra
