@@ -24,7 +24,10 @@ def _nanoseconds(timeout):
     """Seconds to wait as the library counts them; None waits without end."""
     if timeout is None:
         return _ostore.FOREVER
-    nanoseconds = timeout * 1e9
+    try:
+        nanoseconds = timeout * 1e9
+    except TypeError:
+        raise TypeError(f"a timeout is a number of seconds, or None: not {timeout!r}") from None
     if not nanoseconds >= 0:
         raise ValueError(f"a timeout is a number of seconds, or None: not {timeout!r}")
     return int(min(nanoseconds, _ostore.FOREVER))
@@ -45,7 +48,10 @@ def _checked(refs):
         return [refs]
     if isinstance(refs, (str, bytes)):
         raise TypeError(f"{refs!r} is not an ObjectRef; ObjectRef(hex) makes one of an id, lookup(name) of a name")
-    refs = [*refs]
+    try:
+        refs = [*refs]
+    except TypeError:
+        raise TypeError(f"{refs!r} is neither an ObjectRef nor a list of them") from None
     for ref in refs:
         if not isinstance(ref, ObjectRef):
             raise TypeError(f"{ref!r} is not an ObjectRef")

@@ -234,6 +234,20 @@ class Arrays(support.BrokerTest):
         self.assertEqual(ostore.stats()["counters"]["gets"], asked + 1)
 
 
+class WrongArguments(support.BrokerTest):
+    def test_are_named(self):
+        for call, named in (
+            (lambda: ostore.get(None), "None is neither"),
+            (lambda: ostore.get(5), "5 is neither"),
+            (lambda: ostore.get([1]), "1 is not an ObjectRef"),
+            (lambda: ostore.delete(7), "7 is neither"),
+            (lambda: ostore.get(ostore.ObjectRef("ab" * 16), timeout="soon"), "number of seconds.*soon"),
+            (lambda: ostore.put(1, timeout=[]), "number of seconds"),
+        ):
+            with self.assertRaisesRegex(TypeError, named):
+                call()
+
+
 class Waiting(support.BrokerTest):
     def test_for_an_object_ends_when_it_is_sealed(self):
         id = "ab" * 16
