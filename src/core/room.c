@@ -141,6 +141,7 @@ void room_explain(const struct core *core, const struct account *account, uint64
 {
 	const struct space soon = free_space(core, true);
 	char wanted[32], capacity[32], used[32], pinned[32];
+	const char *limit = "capacity";
 
 	size_format(bytes, wanted, sizeof wanted);
 	size_format(core->config.capacity, capacity, sizeof capacity);
@@ -153,19 +154,21 @@ void room_explain(const struct core *core, const struct account *account, uint64
 		size_format(account->bytes, mine, sizeof mine);
 		text_add(text, "uid %u uses %s of its quota of %s and %s more were asked for",
 			account->uid, mine, quota, wanted);
+		limit = "the quota";
 	} else if (soon.bytes < 0 || bytes > (uint64_t)soon.bytes) {
 		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
 			wanted, capacity, used, pinned);
 	} else if (soon.fds <= 0) {
 		text_add(text, "%s asked for, but of %u descriptors are %u in use", wanted,
 			core->config.max_fds, core->n_fds);
+		limit = "max_descriptors, and the broker's RLIMIT_NOFILE";
 	} else if (soon.records <= 0) {
 		text_add(text, "%s asked for, but all %u object records are in use", wanted,
 			core->tables.header->max_objects);
+		limit = "max_objects";
 	} else {
 		text_add(text, "%s asked for, and other requests were first in the queue", wanted);
 	}
 	account_name_holders(core, text);
-	text_add(text, "; release references, delete objects, wait longer, or raise %s",
-		room_quota_fits(account, bytes) ? "capacity" : "the quota");
+	text_add(text, "; release references, delete objects, wait longer, or raise %s", limit);
 }

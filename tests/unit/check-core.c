@@ -905,6 +905,23 @@ START_TEST(descriptors_are_a_second_capacity)
 }
 END_TEST
 
+START_TEST(the_full_error_says_which_limit_to_raise)
+{
+	uint32_t a;
+
+	w->config.max_fds = 20;
+	world_start(w);
+	a = connect_as(w, 1000);
+	for (unsigned int n = 1; put(w, a, n, 10) == 0; n++)
+		ck_assert_uint_lt(n, 20);
+	world_tick(w, 10 * SECOND); /* the broker's queue deadline */
+	ck_assert_int_eq(world_last(w)->status, -ENOBUFS);
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "raise max_descriptors"));
+	ck_assert_ptr_null(strstr(world_last(w)->text, "raise capacity"));
+	world_end(w);
+}
+END_TEST
+
 START_TEST(an_offered_memfd_counts_from_its_arrival)
 {
 	struct wire_item item = { .id = id_of(100), .size = 10 };
@@ -1314,6 +1331,7 @@ int main(void)
 		the_full_error_names_who_holds_most_and_what_to_do,
 		the_full_error_tells_what_is_kept_without_a_client,
 		descriptors_are_a_second_capacity,
+		the_full_error_says_which_limit_to_raise,
 		an_offered_memfd_counts_from_its_arrival,
 		connections_are_limited_per_uid_and_by_descriptors,
 		the_queue_is_fifo_within_a_uid_and_takes_turns_between_them,
