@@ -96,11 +96,13 @@ static void account_read(struct account *account, struct raw *judge)
 	account->n_open = count_open((pid_t)account_number(account, "worker_pid"));
 }
 
-/* Return: is all as it was?  @worker_too: and the worker; @say: name what is not */
+/* Return: is all as it was?  @worker_too: and the worker; @say: name what is not
+ * A descriptor less is no leak: on a busy machine the one that is closed for the warm-up
+ * can be counted before. */
 static bool account_equal(const struct account *before, const struct account *after,
 	bool worker_too, bool say)
 {
-	bool equal = before->n_open == after->n_open;
+	bool equal = after->n_open <= before->n_open;
 
 	if (!equal && say)
 		fprintf(stderr, "descriptors open in the worker: %u before, %u after\n",
