@@ -18,10 +18,11 @@
  * there, as are the parent's drafts: their mappings do not even exist in the
  * child (MADV_DONTFORK).
  *
- * When the child's socket turns out to be dead (a worker died and never read the
- * WIRE_FORK, or the broker had no room for another connection), the child
+ * When the child's socket turns out to be dead (a worker died with the WIRE_FORK in
+ * its hands, or the broker had no room for another connection), the child
  * connects anew and asks for everything again by id.  What its parent has given
- * up meanwhile it may then lose; what is mapped stays mapped.
+ * up meanwhile it may then lose; what is mapped stays mapped.  It does the same
+ * when an heir has it, whose references keep everything there until then.
  */
 #include "client/fork.h"
 
@@ -74,8 +75,8 @@ static void announce_child(struct ostore *conn)
 	struct wire_request request = { .type = WIRE_FORK };
 	int pair[2], yes = 1, r;
 
-	/* A worker may have died while nothing was asked of it: its heir takes no
-	 * WIRE_FORK before it knows what we hold. */
+	/* A worker may have died while nothing was asked of it: a child of which its
+	 * heir hears after it knows what we hold need not ask for everything again. */
 	call_poll(conn);
 	if (conn->state != CONNECTION_OPEN || !flush_before(conn, deadline))
 		return;

@@ -221,6 +221,10 @@ uint32_t connection_fork(struct core *core, uint32_t parent, int fd)
 		return CORE_NO_CONN;
 	}
 	copy_holdings(core, parent, child);
+	if (connection->reconciling) { /* the copies are as uncertain as the parent's */
+		core->connections[child].reconciling = true;
+		effect_reply(core, child, WIRE_RESUME, 0)->generation = core_generation(core);
+	}
 	return child;
 }
 

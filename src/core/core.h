@@ -83,6 +83,7 @@
  *  R12 After WIRE_RESUME a connection's holdings are cut to what WIRE_RECONCILE
  *      lists (never raised); drafts count as refs 1, one not listed is aborted.
  *      Requests before it are dropped, and so is a RECONCILE of another generation.
+ *      Not a FORK: the child gets copies of the uncut holdings, and a RESUME of its own.
  *  R13 (the broker's) At most WIRE_FDS_UNACKED descriptors are on their way to a
  *      connection; packets that carry more wait for acknowledgements.
  *  R14 Per connection at most CORE_PENDING_MAX requests wait; one more: -EBUSY.

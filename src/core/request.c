@@ -78,13 +78,20 @@ static const char *check_shape(const struct wire_request *request, int fd)
 	return NULL;
 }
 
+/* What counts before WIRE_RECONCILE.  A WIRE_FORK is sent once, by a process that may not
+ * know yet that the worker died. */
+static bool is_for_the_heir(unsigned int type)
+{
+	return type == WIRE_RECONCILE || type == WIRE_FORK;
+}
+
 static void carry_out(struct core *core, uint32_t conn, const struct wire_request *request, int fd,
 	uint32_t *childp)
 {
 	const struct connection *connection = &core->connections[conn];
 	const char *fault = check_shape(request, fd);
 
-	if (connection->condemned || (connection->reconciling && request->type != WIRE_RECONCILE)) {
+	if (connection->condemned || (connection->reconciling && !is_for_the_heir(request->type))) {
 		stranger_close(core, conn, fd);
 	} else if (fault) {
 		stranger_close(core, conn, fd);

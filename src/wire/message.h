@@ -35,7 +35,8 @@
  *
  * When the worker died and its heir took over, the heir sends WIRE_RESUME on
  * both sockets of every connection.  From then on it drops every request of
- * that connection until WIRE_RECONCILE arrives, in which the client lists what
+ * that connection but WIRE_FORK (whose child gets a WIRE_RESUME of its own)
+ * until WIRE_RECONCILE arrives, in which the client lists what
  * it holds, outstanding requests left out; then the client sends its
  * outstanding requests again, with their old serials and WIRE_FLAG_RETRY.  So
  * every request is carried out exactly once, though nobody logs requests.

@@ -26,6 +26,7 @@
 	X(CLIENT_DEATHS, "client deaths")                                                   \
 	X(CLIENT_DEATHS_WAITING, "client deaths with requests under way")                   \
 	X(FORKS, "forks")                                                                   \
+	X(FORKS_BEFORE_RECONCILE, "forks of parents that had not reconciled")               \
 	X(IDENTIFIES, "forked children identified")                                         \
 	X(DEATHS_BETWEEN, "worker deaths between events")                                   \
 	X(DEATHS_UNSENT, "worker deaths with effects lost")                                 \

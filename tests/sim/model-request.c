@@ -97,17 +97,20 @@ void model_forked(struct model *m, uint32_t parent, uint32_t child, int fd)
 	struct conn *c;
 
 	if (child == CORE_NO_CONN) {
-		if (!p->resuming && conn_refusal(m, p->uid) == 0)
+		if (conn_refusal(m, p->uid) == 0)
 			broken("a fork of connection %u is refused for no reason", parent);
 		m->roles[fd] = ROLE_BROKEN;
 		return;
 	}
-	if (p->resuming || conn_refusal(m, p->uid) != 0)
+	if (conn_refusal(m, p->uid) != 0)
 		broken("a fork of connection %u is let in beyond the limits", parent);
 	COVER(m, FORKS);
+	if (p->resuming)
+		COVER(m, FORKS_BEFORE_RECONCILE);
 	new_conn(m, child, ++m->lives);
 	c = &m->conns[child];
 	c->child = true;
+	c->resume_due = p->resuming; /* R12 */
 	c->pid = p->pid;
 	c->uid = p->uid;
 	c->gid = p->gid;
@@ -541,7 +544,8 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 
 	if (request->fd >= 0)
 		m->roles[request->fd] = ROLE_NONE;
-	if (m->conns[conn].resuming && request->type != WIRE_RECONCILE) {
+	if (m->conns[conn].resuming && request->type != WIRE_RECONCILE &&
+		request->type != WIRE_FORK) {
 		COVER(m, DROPPED_BEFORE_RECONCILE);
 		model_unheard(m, conn, request);
 		if (request->fd >= 0)

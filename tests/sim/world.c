@@ -396,7 +396,10 @@ static void send_request(struct world *w, struct event *event)
 		model_forked(&w->model, event->conn, child, request->fd);
 		if (child != CORE_NO_CONN) {
 			w->kernel.fds[request->fd].stranger = false;
-			w->clients[child] = (struct client){ .alive = true };
+			w->clients[child] = (struct client){
+				.alive = true,
+				.must_reconcile = w->model.conns[event->conn].resuming,
+			};
 		}
 	}
 }
@@ -946,7 +949,7 @@ static void new_request(struct world *w, uint32_t conn)
 
 	client_draw(&request, &w->habits, &w->rng, &w->model, conn);
 	if (w->model.conns[conn].resuming && (request.type == WIRE_RELEASE ||
-		request.type == WIRE_CANCEL || request.type == WIRE_FORK))
+		request.type == WIRE_CANCEL))
 		return;
 	if (n_outstanding(w, conn) >= OUTBOX && request.type != WIRE_RELEASE &&
 		request.type != WIRE_CANCEL)
@@ -1111,6 +1114,15 @@ static int random_client(struct world *w)
 	return chosen;
 }
 
+/* Its parent has not heard of the worker's death. */
+static void fork_early(struct world *w, uint32_t conn)
+{
+	struct request request = { .type = WIRE_FORK, .token = -1, .name = NAME_NONE, .fd = -1 };
+
+	request.serial = ++w->clients[conn].serial;
+	run_request(w, conn, &request);
+}
+
 static void client_step(struct world *w, uint32_t conn)
 {
 	struct client *client = &w->clients[conn];
@@ -1121,6 +1133,8 @@ static void client_step(struct world *w, uint32_t conn)
 	}
 	if (client->has_tail && rng_chance(&w->rng, 600))
 		send_tail(w, conn);
+	else if (client->must_reconcile && rng_chance(&w->rng, 50))
+		fork_early(w, conn);
 	else if (client->must_reconcile && (conn == AUDITOR || rng_chance(&w->rng, 700)))
 		reconcile(w, conn);
 	else if (client->must_retry)

@@ -321,6 +321,37 @@ static void a_child_of_an_idle_parent(void)
 	ostore_close(witness);
 }
 
+/* The same with a fork and a release before there is an heir: both wait in the socket. */
+static void a_child_before_the_heir(void)
+{
+	const char *kill_worker = getenv("KILL_WORKER"), *let_heir = getenv("LET_HEIR_COME");
+	struct ostore *conn = connect_or_die(), *witness = connect_or_die();
+	struct ostore_object *object = put_pattern(conn, 200000, 1);
+	ostore_id id = *ostore_object_id(object);
+	int go[2];
+	char byte;
+	pid_t child;
+
+	CHECK(kill_worker != NULL && let_heir != NULL);
+	CHECK_INT(system(kill_worker), 0);
+	CHECK_INT(pipe(go), 0);
+	child = fork_child();
+	if (child == 0) {
+		CHECK_INT(read(go[0], &byte, 1), 1);
+		CHECK_INT(ostore_map(object), 0);
+		CHECK(pattern_is(ostore_data(object), 200000, 1));
+		_exit(0);
+	}
+	ostore_release(object);
+	CHECK_INT(system(let_heir), 0);
+	refs_become(conn, &id, HELD); /* the parent has reconciled, and holds nothing */
+	CHECK_INT(write(go[1], "g", 1), 1);
+	wait_for(child);
+	refs_become(witness, &id, 0);
+	ostore_close(conn);
+	ostore_close(witness);
+}
+
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(a_child_has_references_of_its_own),
@@ -340,6 +371,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(argv[1], "a_child_of_an_idle_parent") == 0) {
 		a_child_of_an_idle_parent();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "a_child_before_the_heir") == 0) {
+		a_child_before_the_heir();
 		return 0;
 	}
 	return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);

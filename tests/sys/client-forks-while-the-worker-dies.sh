@@ -18,3 +18,14 @@ chmod +x "$TEST_DIR/kill"
 for test in a_child_of_a_crash a_child_of_an_idle_parent; do
 	KILL_WORKER=$TEST_DIR/kill "$top_builddir/tests/sys/client-fork" $test || fail "client-fork: $test"
 done
+
+# A supervisor that is stopped makes no heir before it is told to go on.
+cat >"$TEST_DIR/kill-and-wait" <<END
+#!/bin/sh
+kill -STOP $BROKER_PID
+exec "$TEST_DIR/kill"
+END
+chmod +x "$TEST_DIR/kill-and-wait"
+KILL_WORKER=$TEST_DIR/kill-and-wait LET_HEIR_COME="kill -CONT $BROKER_PID" \
+	"$top_builddir/tests/sys/client-fork" a_child_before_the_heir ||
+	fail "client-fork: a_child_before_the_heir"
