@@ -22,6 +22,7 @@ struct broker_options {
 	void *tables;            /* shared memory of core_memory_size() bytes, zeros at first start */
 	size_t tables_size;
 	int listener;            /* listening AF_UNIX SOCK_SEQPACKET socket, nonblocking */
+	bool listener_passed;    /* it is the service manager's, and serves the next broker too */
 	const int *keep_fds;     /* descriptors that belong to the supervisor, besides 0, 1, 2 and
 	                            listener: the heir must not close them */
 	size_t n_keep_fds;

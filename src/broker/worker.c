@@ -124,7 +124,8 @@ static void close_everything(struct broker *broker)
 
 	while (core_next_fd(broker->core, &cursor, &fd))
 		(void)close(fd.fd);
-	(void)shutdown(broker->options->listener, SHUT_RDWR);
+	if (!broker->options->listener_passed)
+		(void)shutdown(broker->options->listener, SHUT_RDWR);
 }
 
 static void stop(struct broker *broker)

@@ -364,6 +364,7 @@ static int run(struct daemon *d)
 			.tables = d->tables,
 			.tables_size = d->tables_size,
 			.listener = d->listener.fd,
+			.listener_passed = !d->listener.bound,
 			.private_mode = d->options.private_mode,
 			.starter_pidfd = d->starter_pidfd,
 			.idle_exit_ns = IDLE_EXIT_NS,

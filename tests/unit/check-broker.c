@@ -48,6 +48,7 @@ struct rig {
 	int ready; /* "r" from each worker that serves */
 	int starter_pidfd;
 	bool supervised;
+	bool passed; /* the listener is somebody else's, who keeps it */
 	struct core_config config;
 	volatile pid_t *worker; /* shared with the supervisor */
 };
@@ -83,6 +84,7 @@ static void supervise(struct rig *rig, int ready)
 		.tables = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
 		.tables_size = size,
 		.listener = rig->listener,
+		.listener_passed = rig->passed,
 		.keep_fds = keep,
 		.n_keep_fds = 1,
 		.ready_fd = ready,
@@ -177,7 +179,8 @@ static void rig_start(struct rig *rig)
 		supervise(rig, ends[1]);
 	}
 	(void)close(ends[1]);
-	(void)close(rig->listener);
+	if (!rig->passed)
+		(void)close(rig->listener);
 	rig->ready = ends[0];
 	rig_wait(rig);
 }
@@ -1336,6 +1339,40 @@ START_TEST(a_clean_stop_leaves_nothing_to_those_who_hang)
 }
 END_TEST
 
+/* The service manager's socket serves the next broker, whatever hangs in this one. */
+START_TEST(a_clean_stop_leaves_a_passed_socket_listening)
+{
+	struct rig rig = rig_default();
+	struct sockaddr_un address;
+	struct mute_fuse fuse;
+	struct client c;
+	siginfo_t end;
+	int fd;
+
+	rig.passed = true;
+	rig_start(&rig);
+	fd = mute_fuse_start(&fuse);
+	if (fd < 0) {
+		fprintf(stderr, "skipped: no FUSE here (%s)\n", strerror(-fd));
+		rig_stop(&rig);
+		return;
+	}
+	client_start(&c, &rig);
+	offer_mute_file(&c, mute_fuse_open(&fuse));
+	ck_assert_int_eq(kill(*rig.worker, SIGTERM), 0);
+	ck_assert(client_is_cut(&c));
+	client_close(&c);
+	ck_assert_int_eq(waitid(P_PID, (id_t)rig.supervisor, &end, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(socket_address(&address, rig.path), 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+	(void)close(fd);
+	(void)close(rig.listener);
+	mute_fuse_stop(&fuse);
+	rig_gone(&rig);
+}
+END_TEST
+
 static bool is_served(const struct rig *rig)
 {
 	static const struct wire_request hello = {
@@ -1474,6 +1511,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(end, heirs_leave_no_rubbish_in_the_table);
 	tcase_add_loop_test(end, a_file_that_cannot_be_closed_holds_up_nobody, 0, 2);
 	tcase_add_test(end, a_clean_stop_leaves_nothing_to_those_who_hang);
+	tcase_add_test(end, a_clean_stop_leaves_a_passed_socket_listening);
 	tcase_add_test(end, who_sends_many_such_files_is_not_served);
 	tcase_add_test(end, a_private_broker_ends_after_its_last_user);
 	tcase_add_test(end, a_private_broker_without_users_ends_with_its_starter);
