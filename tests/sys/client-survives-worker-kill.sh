@@ -17,3 +17,7 @@ done
 wait $player || fail "after $kills kills: $(cat "$TEST_DIR/out")"
 [ $kills -eq 20 ] || fail "ended after $kills kills: $(cat "$TEST_DIR/out")"
 cat "$TEST_DIR/out"
+
+worker=$(worker_pid) || fail "no worker"
+STOP_WORKER="kill -STOP $worker" KILL_WORKER="kill -KILL $worker" \
+	"$top_builddir/tests/sys/client-threads" a_cancel_dies_with_the_worker || fail "cancel"

@@ -558,6 +558,59 @@ static void a_burst_of_clients_finds_room(void)
 	ostore_close(conn);
 }
 
+static void *stop_and_interrupt(void *argument)
+{
+	usleep(100000); /* the broker has the request, and waits */
+	CHECK_INT(system(getenv("STOP_WORKER")), 0);
+	pthread_kill(*(pthread_t *)argument, SIGUSR1);
+	return NULL;
+}
+
+static uint64_t n_gets(void)
+{
+	struct ostore_stats *stats;
+	uint64_t n = UINT64_MAX;
+
+	CHECK_INT(ostore_stats(shared, &stats), 0);
+	for (size_t i = 0; i < stats->n_counters; i++)
+		if (strcmp(stats->counters[i].name, "gets") == 0)
+			n = stats->counters[i].value;
+	ostore_stats_free(stats);
+	CHECK(n != UINT64_MAX);
+	return n;
+}
+
+/* A cancel that no worker read is not needed any more: the heir knows nothing of the
+ * request, and nothing is granted for it later. */
+static void a_cancel_dies_with_the_worker(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct ostore *witness = connect_or_die();
+	pthread_t self = pthread_self(), interrupter;
+	struct ostore_object *object;
+	ostore_id id;
+	uint64_t before;
+
+	shared = connect_or_die();
+	CHECK(getenv("STOP_WORKER") && getenv("KILL_WORKER"));
+	CHECK_INT(sigaction(SIGUSR1, &action, NULL), 0);
+	CHECK_INT(ostore_id_random(&id), 0);
+	CHECK_INT(pthread_create(&interrupter, NULL, stop_and_interrupt, &self), 0);
+	CHECK_FAILS(ostore_get(shared, &id, 1, OSTORE_FOREVER, 0, &object), EINTR);
+	pthread_join(interrupter, NULL);
+	CHECK_INT(system(getenv("KILL_WORKER")), 0);
+	before = n_gets(); /* of an heir that this connection has told everything */
+	CHECK_INT(ostore_put(witness, "x", 1,
+			  &(struct ostore_put_options){ .size = sizeof(struct ostore_put_options), .id = &id },
+			  &object), 0);
+	refs_become(witness, &id, 1);
+	CHECK_INT(n_gets(), before); /* not granted, nor given back */
+	ostore_release(object);
+	refs_become(shared, &id, 0);
+	ostore_close(witness);
+	ostore_close(shared);
+}
+
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(threads_wait_independently),
@@ -572,6 +625,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "torture") == 0)
 		return torture(atof(argv[2]));
+	if (argc == 2 && strcmp(argv[1], "a_cancel_dies_with_the_worker") == 0) {
+		a_cancel_dies_with_the_worker();
+		return 0;
+	}
 	if (argc == 2 && strcmp(argv[1], "a_burst_of_clients_finds_room") == 0) {
 		a_burst_of_clients_finds_room();
 		return 0;
