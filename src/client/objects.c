@@ -210,9 +210,24 @@ int objects_flush_releases(struct ostore *conn)
 	return 0;
 }
 
+/*
+ * What replies have added beyond one reference a handle: a get that maps anew
+ * what is referred to already brings one each time.  One stays for each handle,
+ * since a grant whose request is sent again takes its own back.
+ */
+static uint32_t take_surplus(struct entry *entry)
+{
+	uint32_t surplus = entry->refs > entry->handles ? entry->refs - entry->handles : 0;
+
+	entry->refs -= surplus;
+	return surplus;
+}
+
 /* With the last mapping go all the pins that they may have. */
 static void drop_view(struct ostore *conn, struct entry *entry, struct view *view)
 {
+	uint32_t pins = 0;
+
 	if (--view->users > 0)
 		return;
 	if (view == entry->map)
@@ -224,13 +239,10 @@ static void drop_view(struct ostore *conn, struct entry *entry, struct view *vie
 	else if (!view->mapped)
 		free(view->data);
 	if (view->mapped && --entry->mappings == 0) {
-		uint32_t pins = entry->pins;
-
+		pins = entry->pins;
 		entry->pins = 0;
-		queue_release(conn, &view->release, &entry->id, 0, pins);
-	} else {
-		free(view);
 	}
+	queue_release(conn, &view->release, &entry->id, take_surplus(entry), pins);
 }
 
 /* A pin whose mapping could not be made. */

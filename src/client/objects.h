@@ -9,8 +9,9 @@
  *
  * An entry counts what the broker counts for us (refs, pins) and what we count
  * ourselves (handles).  The broker may count more references than there are
- * handles: each reply adds one.  They are all given back at once with the last
- * handle; the pins with the last handle that uses the mapping.
+ * handles: each reply adds one.  What is too many is given back with each mapping
+ * or copy that ends, the others at once with the last handle; the pins with the
+ * last handle that uses the mapping.
  *
  * Everything under conn->lock, except: an entry's id, size, uid and metadata and
  * a view's fields do not change while a handle that leads to them lives; a

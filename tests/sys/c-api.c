@@ -586,6 +586,32 @@ static void a_bare_reference_is_mapped_later(void)
 	ostore_close(conn);
 }
 
+static void references_do_not_add_up(void)
+{
+	static const uint64_t sizes[] = { 100, 3 * MIB }; /* a copy, a mapping */
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		for (unsigned int flags = 0; flags <= OSTORE_GET_COW; flags += OSTORE_GET_COW) {
+			struct ostore_object *reference = put_pattern(conn, sizes[i], i), *got;
+			const ostore_id *id = ostore_object_id(reference);
+
+			for (int round = 0; round < 20; round++) {
+				CHECK_INT(ostore_get(conn, id, 1, 0, flags, &got), 0);
+				CHECK(pattern_is(ostore_data(got), sizes[i], i));
+				ostore_release(got);
+			}
+			/* any answer comes after what was given back before it */
+			CHECK_INT(pins_of(conn, id), 0);
+			CHECK(refs_of(other, id) >= 1);
+			CHECK(refs_of(other, id) <= 2);
+			ostore_release(reference);
+		}
+	}
+	ostore_close(other);
+	ostore_close(conn);
+}
+
 static void a_copy_on_write_view_is_its_own(void)
 {
 	static const uint64_t sizes[] = { 0, 100, 100000, 5 * MIB };
@@ -1173,6 +1199,7 @@ static const struct test tests[] = {
 	TEST(many_are_got_at_once_all_or_none),
 	TEST(a_second_get_asks_nobody),
 	TEST(a_bare_reference_is_mapped_later),
+	TEST(references_do_not_add_up),
 	TEST(a_copy_on_write_view_is_its_own),
 	TEST(wait_tells_which_are_ready),
 	TEST(a_mapped_object_cannot_be_written),
