@@ -219,7 +219,7 @@ class Client:
         """
         if type(refs) is ObjectRef:
             recent = refs._recent
-            if recent is not None and refs._client is self and not writable:
+            if recent is not None and refs._client is self and not writable and timeout is None:
                 find, make = recent
                 source = find()
                 if source is not None:

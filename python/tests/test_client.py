@@ -589,5 +589,16 @@ class WritableViews(support.BrokerTest):
         self.assertTrue(support.wait_until(lambda: {info["refs"] for info in ostore.list() if info["id"] == hex} <= {0}))
 
 
+class KnownValues(support.BrokerTest):
+    settings = {"object_store_memory": 64 * MiB}
+
+    def test_do_not_excuse_a_wrong_timeout(self):
+        ref = ostore.put(1)
+        for _ in range(2):
+            self.assertEqual(ostore.get(ref, timeout=0), 1)
+            with self.assertRaises(ValueError):
+                ostore.get(ref, timeout=-1)
+
+
 if __name__ == "__main__":
     support.main()
