@@ -38,6 +38,13 @@ def _room_nanoseconds(timeout):
     return 0 if timeout is None else max(1, _nanoseconds(timeout))
 
 
+def _mode(mode):
+    """Permission bits as the library takes them, where 0 means that none are given."""
+    if mode == 0:
+        raise ValueError("mode 0: nobody could read the object; leave mode out for 0o600, or give bits such as 0o400")
+    return mode or 0
+
+
 def _id(hex):
     return None if hex is None else ObjectRef(hex)._id
 
@@ -135,7 +142,7 @@ class Client:
         ObjectStoreFullError; None leaves that to the broker. Wraps ostore_put(3).
         """
         metadata, pieces, strided = _format.encode(value)
-        options = (_id(id), name, metadata, mode or 0, _room_nanoseconds(timeout))
+        options = (_id(id), name, metadata, _mode(mode), _room_nanoseconds(timeout))
         if strided is None:
             return ObjectRef._of(self, self._connection.put(pieces, *options))
         draft = self._connection.create(strided.nbytes, *options)
@@ -153,7 +160,7 @@ class Client:
             metadata, pieces, strided = _format.encode(value)
             encoded.append((metadata, pieces if strided is None else [_contiguous(strided)]))
         of = ObjectRef._of
-        return [of(self, object) for object in self._connection.put_many(encoded, mode or 0, _room_nanoseconds(timeout))]
+        return [of(self, object) for object in self._connection.put_many(encoded, _mode(mode), _room_nanoseconds(timeout))]
 
     def _copy_and_seal(self, draft, strided):
         import numpy
@@ -198,7 +205,7 @@ class Client:
     def _create(self, nbytes, metadata, id, name, mode, timeout):
         if not 0 <= nbytes < 1 << 63:
             raise ValueError(f"an object cannot have {nbytes} bytes")
-        return self._connection.create(nbytes, _id(id), name, metadata, mode or 0, _room_nanoseconds(timeout))
+        return self._connection.create(nbytes, _id(id), name, metadata, _mode(mode), _room_nanoseconds(timeout))
 
     # ---- reading
 

@@ -53,6 +53,13 @@ class Objects(support.BrokerTest):
         self.assertEqual(ostore.get([refs[0], refs[0]]), [0, 0])
         self.assertEqual(ostore.get([]), [])
 
+    def test_of_mode_0_are_refused_instead_of_getting_another_mode(self):
+        for store in (
+            lambda: ostore.put(1, mode=0), lambda: ostore.put_many([1], mode=0), lambda: ostore.create(1, mode=0)
+        ):
+            with self.assertRaisesRegex(ValueError, "mode 0"):
+                store()
+
     def test_have_the_id_that_was_asked_for(self):
         id = "00112233445566778899aabbccddeeff"
         ref = ostore.put(1, id=id)
