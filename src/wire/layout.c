@@ -63,6 +63,12 @@ static const struct layout_field list_request[] = {
 	U32(wire_request, limit),
 };
 
+static const struct layout_field subscribe_request[] = {
+	U64(wire_request, cursor),
+	U64(wire_request, timeout_ns),
+	U32(wire_request, limit),
+};
+
 static const struct layout_field id_item[] = {
 	ID(wire_item, id),
 };
@@ -122,6 +128,13 @@ static const struct layout_field list_reply[] = {
 	U64(wire_reply, cursor),
 };
 
+static const struct layout_field subscribe_reply[] = {
+	U32(wire_reply, status),
+	TEXT(wire_reply, text, WIRE_TEXT_MAX),
+	U64(wire_reply, cursor),
+	U64(wire_reply, lost),
+};
+
 /* How it went with this object. */
 static const struct layout_field outcome_item[] = {
 	ID(wire_item, id),
@@ -174,6 +187,19 @@ static const struct layout_field entry_item[] = {
 	U64(wire_item, resident_bytes),
 	BYTES(wire_item, metadata, WIRE_METADATA_MAX),
 	TEXTS(wire_item, names, WIRE_NAMES_MAX),
+};
+
+/* What happened to it. */
+static const struct layout_field event_item[] = {
+	U64(wire_item, sequence),
+	ID(wire_item, id),
+	U64(wire_item, size),
+	U64(wire_item, time_ns),
+	U32(wire_item, event),
+	U32(wire_item, flags),
+	U32(wire_item, mode),
+	U32(wire_item, uid),
+	U32(wire_item, gid),
 };
 
 static const struct layout_field holder_extra[] = {
@@ -341,6 +367,12 @@ static const struct layout_message messages[] = {
 		REQUEST("CONFIG"),
 		REPLY(plain_reply),
 		.extra = LAYOUT_FIELDS,
+	},
+	[WIRE_SUBSCRIBE] = {
+		REQUEST("SUBSCRIBE"),
+		.request = LAYOUT(subscribe_request),
+		REPLY(subscribe_reply),
+		REPLY_ITEMS(event_item),
 	},
 	[WIRE_RESUME] = {
 		.name = "RESUME",

@@ -91,7 +91,9 @@ enum wire_type {
 	WIRE_STAT,        /* one item: id -> item; holders */
 	WIRE_STATUS,      /* -> fields */
 	WIRE_CONFIG,      /* -> fields */
-	WIRE_REQUEST_LAST = WIRE_CONFIG,
+	WIRE_SUBSCRIBE,   /* cursor: the first event wanted; limit timeout -> items: events; cursor of the
+	                     next, lost: how many from the first on are not kept any more */
+	WIRE_REQUEST_LAST = WIRE_SUBSCRIBE,
 
 	/* broker to client */
 	WIRE_RESUME = 0x100, /* generation; call and service socket; serial 0 */
@@ -121,6 +123,20 @@ enum wire_item_flags {
 	WIRE_ITEM_DELETED = 8,/* reply to STAT: gone by name, kept by pins */
 };
 
+/* Cursors of SUBSCRIBE that are no number of an event: those are from 1 on. */
+#define WIRE_EVENTS_KEPT UINT64_C(0) /* all that is kept */
+#define WIRE_EVENTS_NEW  UINT64_MAX  /* none: tell me at once where what is yet to come begins */
+
+/* What happened to an object. */
+enum wire_event {
+	WIRE_EVENT_CREATED = 1, /* a draft, or a put about to be sealed */
+	WIRE_EVENT_SEALED,
+	WIRE_EVENT_ABORTED,     /* a draft that will not be sealed */
+	WIRE_EVENT_EVICTED,     /* nobody referred to it, and room was needed */
+	WIRE_EVENT_DELETED,
+	WIRE_EVENT_LOST,        /* its memory is not what the broker left */
+};
+
 enum wire_object_state { WIRE_CREATED = 1, WIRE_RESIDENT, WIRE_SPILLED, WIRE_PAGING };
 
 /* An item of a request, and of a reply.  Fields that the message type does not
@@ -148,6 +164,10 @@ struct wire_item {
 	uint64_t charged_bytes, resident_bytes;
 	const char *names; /* each NUL-terminated, one after the other */
 	uint32_t names_size;
+	/* SUBSCRIBE */
+	uint32_t event;    /* enum wire_event; of a later broker perhaps another */
+	uint64_t sequence;
+	int64_t time_ns;   /* CLOCK_REALTIME */
 };
 
 struct wire_request {
@@ -199,8 +219,9 @@ struct wire_reply {
 	uint32_t inline_max, max_items, max_packet, max_fds;
 	/* HELLO, RESUME */
 	uint64_t generation;
-	/* LIST */
+	/* LIST, SUBSCRIBE */
 	uint64_t cursor;
+	uint64_t lost;
 	const struct wire_item *items;
 	uint32_t n_items;
 	const struct wire_holder *holders;

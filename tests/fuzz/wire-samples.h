@@ -17,6 +17,7 @@
 #define OBJECT  PLACE " mode uid gid metadata data state created_ns"
 #define ENTRY   PLACE " mode uid gid state refs pins created_ns last_access_ns accesses " \
 		"charged_bytes resident_bytes metadata names"
+#define EVENT   "id flags size mode uid gid event sequence time_ns"
 
 static const struct promise {
 	uint16_t type;
@@ -54,6 +55,8 @@ static const struct promise {
 	{ WIRE_STAT, "STAT", "", "id", false, false, "status text", ENTRY },
 	{ WIRE_STATUS, "STATUS", "", NULL, false, false, "status text", NULL },
 	{ WIRE_CONFIG, "CONFIG", "", NULL, false, false, "status text", NULL },
+	{ WIRE_SUBSCRIBE, "SUBSCRIBE", "cursor limit timeout_ns", NULL, false, false,
+		"status text cursor lost", EVENT },
 	{ WIRE_RESUME, "RESUME", NULL, NULL, false, false, "generation", NULL },
 };
 
@@ -89,6 +92,9 @@ static inline struct wire_item some_item(uint8_t salt)
 		.resident_bytes = 81,
 		.names = SOME_NAMES,
 		.names_size = sizeof SOME_NAMES,
+		.event = WIRE_EVENT_DELETED,
+		.sequence = UINT64_C(0x600000000) + salt,
+		.time_ns = 82,
 	};
 }
 
@@ -130,6 +136,7 @@ static inline struct wire_reply some_reply(uint16_t type)
 		.max_fds = 7,
 		.generation = 8,
 		.cursor = 9,
+		.lost = 10,
 	};
 }
 
