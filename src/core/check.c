@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/claim.h"
+#include "core/events.h"
 #include "core/gone.h"
 #include "core/holding.h"
 #include "core/make.h"
@@ -118,7 +119,7 @@ static void check_connection(const struct core *core, uint32_t c)
 {
 	const struct connection *connection = &core->connections[c];
 	struct list *link;
-	uint64_t held = 0, n = 0;
+	uint64_t held = 0, n = 0, n_subscribers = 0;
 
 	EQUAL(connection_record(core, c)->flags, CONNECTION_USED);
 	list_for_each(link, &connection->holdings) {
@@ -141,8 +142,13 @@ static void check_connection(const struct core *core, uint32_t c)
 		const struct pending *pending = container_of(link, struct pending, link);
 
 		EQUAL(pending->connection, c);
-		CHECK(pending->n_unfinished > 0 || pending->assembling);
+		CHECK(list_linked(&pending->subscriber_link) == (pending->type == WIRE_SUBSCRIBE));
+		CHECK(pending->n_unfinished > 0 || pending->assembling ||
+			pending->type == WIRE_SUBSCRIBE);
+		n_subscribers += pending->type == WIRE_SUBSCRIBE;
 	}
+	EQUAL(connection->n_subscribers, n_subscribers);
+	CHECK(n_subscribers <= CORE_SUBSCRIBE_MAX);
 }
 
 /* ---- accounts ---- */
@@ -313,4 +319,5 @@ void core_check(const struct core *core)
 	EQUAL(core->n_fds, objects.n_fds + operations.n_making + operations.n_freeing +
 		operations.n_filling + n_pool + n_offered + CORE_CONNECTION_FDS * n_connections);
 	CHECK(list_empty(&core->fresh));
+	events_check(core);
 }

@@ -7,6 +7,7 @@
 #include "core/account.h"
 #include "core/claim.h"
 #include "core/event.h"
+#include "core/events.h"
 #include "core/make.h"
 #include "core/pending.h"
 #include "core/pool.h"
@@ -68,10 +69,12 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 	core->realtime_offset = realtime - now;
 	list_init(&core->accounts);
 	list_init(&core->fresh);
+	list_init(&core->subscribers);
 	queue_init(core);
 	core->policy_ops = ops;
 	core->policy = ops->new();
 	alloc_derived(core);
+	events_recover(core);
 	if (used)
 		r = recover(core);
 	else
@@ -170,6 +173,7 @@ void event_end(struct core *core)
 	}
 	makes_keep(core);
 	pool_plan(core);
+	events_publish(core);
 	tables_commit(&core->tables);
 }
 

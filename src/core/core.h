@@ -89,6 +89,17 @@
  *  R14 Per connection at most CORE_PENDING_MAX requests wait; one more: -EBUSY.
  *      Per uid at most config.max_connections_per_uid connections, and
  *      CORE_PENDING_BYTES copied for waiting requests (-EBUSY).
+ *  R15 What happens to an object (enum wire_event) is noted in the same transaction,
+ *      under the next number; so a worker's death neither skips a number nor uses
+ *      one twice.  The last config.max_events notes are kept.  SUBSCRIBE answers
+ *      with those from its cursor on whose objects the connection may read (R8: by
+ *      the owner, group and mode that they have or had), as many as `limit` and a
+ *      reply take; while there is none it waits, and at its deadline is answered
+ *      with none.  How many numbers from the cursor on are not kept any more is
+ *      told, whoever's they were.  A cursor that is no number yet: -EINVAL.  CREATED
+ *      and ABORTED are told to those who may read the object once it is sealed, an
+ *      exception from R1.  At most CORE_SUBSCRIBE_MAX SUBSCRIBEs of a connection
+ *      wait; one more: -EBUSY.
  *
  * Replies: status is that of the first item that failed, text its sentence; each
  * item has its own.  A request in several packets (MORE) is one request: it is
@@ -110,6 +121,8 @@
 #define CORE_PENDING_MAX 1024 /* waiting requests of one connection */
 #define CORE_PENDING_BYTES (16 << 20) /* copied for waiting requests of one uid */
 #define CORE_BATCH_MAX   65536 /* items of one request in several packets; more: violation */
+#define CORE_EVENTS_MAX 65536 /* notes of events that are kept, unless configured */
+#define CORE_SUBSCRIBE_MAX 4  /* waiting SUBSCRIBEs of one connection */
 #define CORE_NO_CONN     UINT32_MAX
 
 struct core;
@@ -123,6 +136,7 @@ struct core_config {
 	uint64_t capacity;         /* bytes */
 	uint32_t max_fds;          /* descriptors that objects, connections and pool may use */
 	uint32_t max_objects;      /* size of the object table (first start only) */
+	uint32_t max_events;       /* notes of events that are kept (first start only); 0: the default */
 	uint32_t max_connections;
 	uint32_t max_connections_per_uid;
 	uint32_t inline_max;       /* objects up to this size are answered inline; <= WIRE_INLINE_MAX */

@@ -8,7 +8,7 @@
 struct core;
 
 void event_begin(struct core *core, int64_t now);
-/* Serve the queue, plan the pool, commit. */
+/* Serve the queue, plan the pool, tell subscribers, commit. */
 void event_end(struct core *core);
 
 #endif

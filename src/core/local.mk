@@ -19,6 +19,8 @@ src_core_libcore_la_SOURCES = \
 	src/core/effect.c \
 	src/core/effect.h \
 	src/core/event.h \
+	src/core/events.c \
+	src/core/events.h \
 	src/core/get.c \
 	src/core/get.h \
 	src/core/gone.c \

@@ -7,6 +7,7 @@
 #include "core/access.h"
 #include "core/account.h"
 #include "core/claim.h"
+#include "core/events.h"
 #include "core/gone.h"
 #include "core/holding.h"
 #include "core/look.h"
@@ -292,6 +293,7 @@ uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode
 	link_object(core, o);
 	count_memory(core, o);
 	order_add(core, o);
+	events_note(core, record, WIRE_EVENT_CREATED);
 	return o;
 }
 
@@ -305,6 +307,7 @@ void object_seal(struct core *core, uint32_t o, uint64_t serial)
 	core->n_created--;
 	core->n_resident++;
 	names_bind_pending(core, o);
+	events_note(core, record, WIRE_EVENT_SEALED);
 	tables_count(&core->tables, COUNTER_PUTS, 1);
 	watch_sealed(core, o);
 }
@@ -320,6 +323,7 @@ void object_abort(struct core *core, uint32_t o)
 		holding_end(core, holding_index(core, holding));
 	while ((name = list_first(&object->names, struct name, object_link)))
 		name_drop(core, name - core->names);
+	events_note(core, object_record(core, o), WIRE_EVENT_ABORTED);
 	drop_memory(core, o, false);
 	end(core, o);
 }
@@ -332,6 +336,7 @@ void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 	if (list_linked(&object->victim_link))
 		victim_remove(core, o);
 	gone_note(core, record, reason);
+	events_note(core, record, reason == GONE_LOST ? WIRE_EVENT_LOST : WIRE_EVENT_DELETED);
 	tables_change(&core->tables, record);
 	record->flags |= OBJECT_DELETED;
 	hash_map_remove(&core->objects_by_id, &object->by_id);
@@ -358,6 +363,7 @@ void object_evict(struct core *core, uint32_t o)
 
 	victim_remove(core, o);
 	gone_note(core, record, GONE_EVICTED);
+	events_note(core, record, WIRE_EVENT_EVICTED);
 	tables_count(&core->tables, COUNTER_DROPPED, 1);
 	watch_gone(core, record);
 	drop_memory(core, o, false);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/account.h"
+#include "core/events.h"
 #include "core/get.h"
 #include "core/make.h"
 #include "core/object.h"
@@ -42,6 +43,7 @@ static struct pending *pending_new(struct core *core, uint32_t conn,
 	pending->timeout_ns = request->timeout_ns;
 	pending->assembling = true;
 	list_init(&pending->done_link);
+	list_init(&pending->subscriber_link);
 	list_init(&pending->makes);
 	list_add_tail(&connection->pendings, &pending->link);
 	connection->n_pendings++;
@@ -84,6 +86,7 @@ void pending_free(struct core *core, struct pending *pending)
 	watches_remove(core, pending);
 	heap_remove(&core->deadlines, &pending->deadline);
 	list_remove(&pending->done_link);
+	events_unsubscribe(core, pending);
 	leave_connection(core, pending);
 	free(pending->watches);
 	free(pending->outcomes);
@@ -232,13 +235,20 @@ static void end_waiting_makes(struct core *core, struct pending *pending, bool c
 	}
 }
 
+/* Is there nothing to undo? */
+static bool only_looks(const struct pending *pending)
+{
+	return pending->type == WIRE_GET || pending->type == WIRE_WAIT ||
+	       pending->type == WIRE_SUBSCRIBE;
+}
+
 void pending_cancel(struct core *core, uint32_t conn, uint64_t serial)
 {
 	struct pending *pending = find(core, conn, serial);
 
 	if (!pending || pending->assembling)
 		return;
-	if (pending->type == WIRE_GET || pending->type == WIRE_WAIT) {
+	if (only_looks(pending)) {
 		effect_refuse(core, conn, pending->type, serial, -ECANCELED, "given up by the client");
 		pending_free(core, pending);
 	} else {
@@ -257,6 +267,8 @@ void pendings_expire(struct core *core)
 		heap_remove(&core->deadlines, node);
 		if (pending->type == WIRE_GET || pending->type == WIRE_WAIT) {
 			get_expire(core, pending);
+		} else if (pending->type == WIRE_SUBSCRIBE) {
+			events_expire(core, pending);
 		} else {
 			end_waiting_makes(core, pending, false);
 			pending_settle(core, pending);

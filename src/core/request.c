@@ -58,6 +58,7 @@ static const struct {
 	[WIRE_LIST] = { request_list },
 	[WIRE_STAT] = { request_stat, ONE_ITEM },
 	[WIRE_STATUS] = { request_status },
+	[WIRE_SUBSCRIBE] = { request_subscribe },
 };
 
 /* What is wrong with the request's shape, or NULL. */

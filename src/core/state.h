@@ -46,7 +46,7 @@ struct connection {
 	struct account *account;
 	gid_t *groups;
 	size_t n_groups;
-	uint32_t n_pendings, n_assembling, n_holdings;
+	uint32_t n_pendings, n_assembling, n_holdings, n_subscribers;
 	uint64_t held_bytes;     /* charges of what it holds: who is a large holder */
 	bool reconciling;        /* WIRE_RESUME was sent, RECONCILE is awaited */
 	bool condemned;          /* CORE_DISCONNECT was sent */
@@ -113,13 +113,15 @@ struct watched {
 struct pending {
 	struct list link;         /* in its connection's pendings */
 	struct list done_link;    /* while the watches of one id are gone through */
+	struct list subscriber_link; /* in core.subscribers, while a SUBSCRIBE waits */
 	struct heap_node deadline;
 	uint32_t connection;
 	uint16_t type;
 	bool assembling;          /* more packets of the request are to come */
 	bool retry;
 	uint64_t serial;
-	uint32_t flags, limit;    /* GET, WAIT */
+	uint32_t flags, limit;    /* GET, WAIT, SUBSCRIBE */
+	uint64_t cursor;          /* SUBSCRIBE: nothing before this is for it */
 	int64_t timeout_ns;
 	size_t bytes;             /* charged to the account's pending_bytes */
 	struct outcome *outcomes; /* one per item */
@@ -236,6 +238,9 @@ struct core {
 	uint32_t n_created, n_resident, n_deleted, n_making, n_connections, n_names, n_leases,
 		n_pendings;
 
+	struct list subscribers;    /* waiting SUBSCRIBEs, oldest first */
+	uint64_t oldest_event;      /* no note before this number is kept */
+	uint64_t published_events;  /* subscribers have been told up to this number */
 	struct queue queue;
 	struct list fresh;          /* makes of this event */
 	struct pool pool;

@@ -11,7 +11,7 @@
 #include "util/cleanup.h"
 
 #define MAGIC   UINT64_C(0x6f73746f72650001) /* "ostore", 1 */
-#define VERSION 1
+#define VERSION 2
 #define PAGE    4096
 
 /* Follows the old bytes in the journal, which is read backwards. */
@@ -29,13 +29,17 @@ void core_set_store_hook(void (*hook)(void *argument), void *argument)
 	store_hook_argument = argument;
 }
 
-/* The stores before this are made before the stores after it; a crash may come here. */
 static inline void step(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	if (store_hook)
 		store_hook(store_hook_argument);
 	atomic_signal_fence(memory_order_seq_cst);
+}
+
+void tables_step(void)
+{
+	step();
 }
 
 static size_t padded(size_t size)
@@ -64,6 +68,7 @@ static size_t lay_out(struct tables *t, const struct tables_header *numbers, uin
 	t->pool = place(memory, &offset, TABLES_POOL_MAX, sizeof *t->pool);
 	t->connections = place(memory, &offset, numbers->max_connections, sizeof *t->connections);
 	t->gone = place(memory, &offset, CORE_GONE_MAX, sizeof *t->gone);
+	t->events = place(memory, &offset, numbers->max_events, sizeof *t->events);
 	t->objects = place(memory, &offset, numbers->max_objects, sizeof *t->objects);
 	t->holdings = place(memory, &offset, numbers->max_holdings, sizeof *t->holdings);
 	t->names = place(memory, &offset, numbers->max_names, sizeof *t->names);
@@ -72,11 +77,11 @@ static size_t lay_out(struct tables *t, const struct tables_header *numbers, uin
 	return offset;
 }
 
-static const uint16_t record_sizes[8] = {
+static const uint16_t record_sizes[9] = {
 	sizeof(struct tables_header), sizeof(struct object_record),
 	sizeof(struct connection_record), sizeof(struct holding_record),
 	sizeof(struct name_record), sizeof(struct lease_record),
-	sizeof(struct gone_record), sizeof(struct pool_record),
+	sizeof(struct gone_record), sizeof(struct pool_record), sizeof(struct event_record),
 };
 
 static void choose_numbers(struct tables_header *numbers, const struct core_config *config)
@@ -92,6 +97,7 @@ static void choose_numbers(struct tables_header *numbers, const struct core_conf
 	numbers->max_holdings = MIN(4 * objects + 64 * connections, UINT32_MAX - 1);
 	numbers->max_names = objects + 64;
 	numbers->max_leases = objects + 64;
+	numbers->max_events = config->max_events ? config->max_events : CORE_EVENTS_MAX;
 	numbers->blob_bytes = blob_area_bytes(objects);
 }
 

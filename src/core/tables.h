@@ -116,6 +116,18 @@ struct gone_record {
 	uint16_t reason;
 };
 
+/* Written without the journal: a note of a number that was never committed does not count, and
+ * the one whose place it took is lost. */
+struct event_record {
+	uint64_t sequence; /* 0: being written */
+	struct id128 id;
+	uint64_t size;
+	int64_t time_ns;   /* CLOCK_REALTIME */
+	uint32_t uid, gid;
+	uint16_t mode;
+	uint16_t event;    /* enum wire_event */
+};
+
 struct pool_record {
 	int32_t fd;
 	uint32_t used;
@@ -143,8 +155,8 @@ enum counter {
 struct tables_header {
 	uint64_t magic;
 	uint32_t version;
-	uint16_t record_sizes[8]; /* another layout is not believed */
-	uint32_t max_objects, max_connections, max_holdings, max_names, max_leases;
+	uint16_t record_sizes[9]; /* another layout is not believed */
+	uint32_t max_objects, max_connections, max_holdings, max_names, max_leases, max_events;
 	uint64_t blob_bytes;
 	uint64_t size; /* of the whole memory */
 	uint64_t arena_base;
@@ -153,6 +165,7 @@ struct tables_header {
 	uint64_t sequence;   /* last object's */
 	uint64_t connection; /* last connection's number */
 	uint64_t gone;       /* how many were ever noted */
+	uint64_t events;     /* likewise: the last one's number */
 	/* records at and above these were never used */
 	uint32_t objects_high, connections_high, holdings_high, names_high, leases_high;
 	uint32_t journal_used;      /* the commit mark: bytes of the journal that hold */
@@ -176,6 +189,7 @@ struct tables {
 	struct name_record *names;
 	struct lease_record *leases;
 	struct gone_record *gone;
+	struct event_record *events; /* number n is at n % max_events */
 	struct pool_record *pool;
 	uint8_t *journal;
 	uint8_t *blobs;
@@ -198,6 +212,8 @@ void *tables_write(struct tables *tables, void *record, size_t size);
 #define tables_change(tables, record) \
 	((__typeof__(record))tables_write((tables), (record), sizeof *(record)))
 void tables_commit(struct tables *tables);
+/* The stores before this are made before the stores after it; a crash may come between. */
+void tables_step(void);
 /* Between two steps that each leave a valid state: commit if the journal fills up. */
 void tables_breathe(struct tables *tables);
 

@@ -207,6 +207,64 @@ START_TEST(memory_that_grew_beyond_a_smaller_capacity_is_evicted_on_resume)
 }
 END_TEST
 
+START_TEST(events_go_on_where_the_dead_worker_stopped)
+{
+	const struct wire_request request = { .type = WIRE_SUBSCRIBE, .cursor = 4,
+		.timeout_ns = FOREVER_NS, .serial = 500 };
+	uint32_t a;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	put(w, a, 1, 10);
+	create(w, a, 2, PAGE);
+	ck_assert_int_eq(ask(w, a, request, -1), PENDING);
+	world_crash(w);
+	reconcile(w, a, (const struct wire_item[]){ { .id = id_of(1), .refs = 1 } }, 1);
+	ck_assert_int_eq(retry(a, request), 0); /* the draft was not listed */
+	ck_assert_uint_eq(world_last(w)->n_items, 1);
+	ck_assert_uint_eq(world_last(w)->lost, 0);
+	ck_assert_uint_eq(world_last(w)->items[0].sequence, 4);
+	ck_assert_uint_eq(world_last(w)->items[0].event, WIRE_EVENT_ABORTED);
+	ask(w, a, (struct wire_request){ .type = WIRE_SUBSCRIBE, .cursor = 1 }, -1);
+	ck_assert_uint_eq(world_last(w)->n_items, 4);
+	ck_assert_uint_eq(world_last(w)->items[1].event, WIRE_EVENT_SEALED);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(a_note_that_a_crash_spoiled_is_told_as_lost)
+{
+	struct tables tables;
+	bool used;
+	uint32_t a;
+
+	w->config.max_events = 4;
+	world_start(w);
+	a = connect_as(w, 1000);
+	put(w, a, 1, 10);
+	put(w, a, 2, 10);
+	world_die(w);
+	/* What is left of a worker that was writing number 5 over number 1. */
+	ck_assert_int_eq(tables_open(&tables, &w->config, w->memory, w->size, &used), 0);
+	tables.events[1].sequence = 5;
+	tables_close(&tables);
+	core_close(w->core);
+	ck_assert_int_eq(core_open(&w->core, &w->config, w->memory, w->size, w->now, w->now), 0);
+	world_resume(w);
+	reconcile(w, a, (const struct wire_item[]){ { .id = id_of(1), .refs = 1 },
+		{ .id = id_of(2), .refs = 1 } }, 2);
+	ask(w, a, (struct wire_request){ .type = WIRE_SUBSCRIBE, .cursor = 1 }, -1);
+	ck_assert_uint_eq(world_last(w)->lost, 1);
+	ck_assert_uint_eq(world_last(w)->n_items, 3);
+	ck_assert_uint_eq(world_last(w)->items[0].sequence, 2);
+	put(w, a, 3, 10);
+	ask(w, a, (struct wire_request){ .type = WIRE_SUBSCRIBE, .cursor = 3 }, -1);
+	ck_assert_uint_eq(world_last(w)->lost, 0);
+	ck_assert_uint_eq(world_last(w)->n_items, 4);
+	world_end(w);
+}
+END_TEST
+
 /* ---- retries ---- */
 
 START_TEST(a_put_that_was_done_is_not_done_again)
@@ -409,6 +467,7 @@ static uint64_t digest(void)
 	MIX(leases, tables.header->leases_high, sizeof *tables.leases, used);
 	MIX(gone, MIN(tables.header->gone, 100), sizeof *tables.gone, reason);
 	MIX(pool, TABLES_POOL_MAX, sizeof *tables.pool, used);
+	hash = hash * 31 + tables.header->events;
 	tables_close(&tables);
 	return hash;
 }
@@ -421,6 +480,7 @@ static void set_the_scene(void)
 	memset(w, 0, sizeof *w);
 	w->config.capacity = 16 * PAGE;
 	w->config.max_objects = 60;
+	w->config.max_events = 8; /* a full ring */
 	world_start(w);
 	a = connect_as(w, 1000);
 	b = connect_as(w, 1000);
@@ -675,6 +735,8 @@ int main(void)
 		the_order_of_eviction_survives,
 		a_lost_descriptor_is_told,
 		a_connection_whose_socket_is_lost_ends,
+		events_go_on_where_the_dead_worker_stopped,
+		a_note_that_a_crash_spoiled_is_told_as_lost,
 		foreign_memory_is_refused,
 		memory_that_grew_beyond_a_smaller_capacity_is_evicted_on_resume,
 		a_put_that_was_done_is_not_done_again,

@@ -123,6 +123,7 @@ static void keep_reply(struct world *world, const struct core_effect *effect)
 	answer->n_fds = effect->n_fds;
 	answer->n_holders = reply->n_holders;
 	answer->cursor = reply->cursor;
+	answer->lost = reply->lost;
 	answer->generation = reply->generation;
 	ck_assert((reply->status < 0) == (reply->text != NULL));
 	if (reply->text)

@@ -26,7 +26,7 @@ struct answer {
 	int status;
 	char text[600];
 	uint32_t n_items, n_fds, n_holders;
-	uint64_t cursor, generation;
+	uint64_t cursor, lost, generation;
 	struct wire_item items[64]; /* without what they point to, but: */
 	char names[64][64];         /* the first name of each */
 	int fds[64], inline_fds[64];
