@@ -12,7 +12,7 @@
  *
  * Threads: every function may be called from any thread at any time, with two
  * exceptions: ostore_close() must be the last call on a connection, and one
- * handle must not be released by two threads at once.  The library installs no
+ * handle must not be released, nor one subscription used, by two threads at once.  The library installs no
  * signal handler and starts no thread unless the broker needs its service
  * thread (see ostore_options.no_service_thread).
  *
@@ -23,7 +23,7 @@
  * Times are nanoseconds, sizes bytes.  A timeout of OSTORE_FOREVER waits
  * without end, 0 does not wait.
  *
- * Signals: what may wait (create, put, get, map, wait) returns -EINTR when a
+ * Signals: what may wait (create, put, get, map, wait, next_event) returns -EINTR when a
  * signal handler ran meanwhile and nothing was done; the caller decides whether
  * to call again with the time that is left.
  */
@@ -337,6 +337,56 @@ int ostore_stats(struct ostore *conn, struct ostore_stats **statsp);
 void ostore_stats_free(struct ostore_stats *stats);
 int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t *np);
 void ostore_config_free(struct ostore_setting *settings);
+
+/* ---- events ---- */
+
+enum ostore_event_type {
+	OSTORE_EVENT_CREATED = 1, /* begun: a draft, or a put */
+	OSTORE_EVENT_SEALED = 2,  /* there for all who may read it */
+	OSTORE_EVENT_ABORTED = 3, /* a draft that will not be sealed */
+	OSTORE_EVENT_EVICTED = 4, /* nothing referred to it, and room was needed */
+	OSTORE_EVENT_DELETED = 5,
+	OSTORE_EVENT_LOST = 6,    /* its bytes were not there after a crash */
+	OSTORE_EVENT_OVERRUN = 1000, /* of the reader: events came and went before they were read */
+};
+
+struct ostore_event {
+	uint64_t seq;    /* rises from 1; numbers left out are of objects that the caller may not read */
+	enum ostore_event_type type; /* of a later broker perhaps one that is not listed above */
+	ostore_id id;    /* OVERRUN: zeros, and so are the fields up to time_ns */
+	uint64_t size;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	int64_t time_ns; /* CLOCK_REALTIME */
+	uint64_t lost;   /* OVERRUN: how many numbers, from seq on, are not kept any more; else 0 */
+};
+
+#define OSTORE_EVENTS_KEPT UINT64_C(0) /* from the oldest that the broker keeps */
+#define OSTORE_EVENTS_NEW  UINT64_MAX  /* from now on */
+
+struct ostore_subscription;
+
+/* ostore_subscribe() - begin to read what happens to objects that the caller may read
+ * @since: the number of the first event wanted, OSTORE_EVENTS_KEPT or OSTORE_EVENTS_NEW
+ * The broker keeps the last 65,536 events of all users.
+ * Return: 0, -EINVAL (there is no such number yet), -EINTR, -ECONNREFUSED, -ENOMEM. */
+int ostore_subscribe(struct ostore *conn, uint64_t since, struct ostore_subscription **subscriptionp);
+
+/* ostore_next_event() - the next event, waiting for it
+ * Nothing is left out silently: what was not read in time is one OSTORE_EVENT_OVERRUN.
+ * Return: 0, -ETIMEDOUT, -EINTR, -EBUSY (four threads of this connection wait for events
+ * already), -ECONNREFUSED, -ENOMEM. */
+int ostore_next_event(struct ostore_subscription *subscription, int64_t timeout,
+	struct ostore_event *event);
+
+/* NULL is allowed. */
+void ostore_unsubscribe(struct ostore_subscription *subscription);
+
+/* "created", "sealed", ... */
+const char *ostore_event_name(enum ostore_event_type type);
+
+/* ---- words ---- */
 
 /* "created", "resident", "spilled", "paging". */
 const char *ostore_state_name(enum ostore_state state);

@@ -10,6 +10,7 @@ dist_man_MANS += \
 	man/ostore_id.3 \
 	man/ostore_list.3 \
 	man/ostore_put.3 \
+	man/ostore_subscribe.3 \
 	$(NULL)
 
 ostore_connect_links = \
@@ -63,6 +64,11 @@ ostore_put_links = \
 	man/links/ostore_put_many.3 \
 	man/links/ostore_putv.3 \
 	$(NULL)
+ostore_subscribe_links = \
+	man/links/ostore_event_name.3 \
+	man/links/ostore_next_event.3 \
+	man/links/ostore_unsubscribe.3 \
+	$(NULL)
 
 libostore_links = \
 	$(ostore_connect_links) \
@@ -73,6 +79,7 @@ libostore_links = \
 	$(ostore_id_links) \
 	$(ostore_list_links) \
 	$(ostore_put_links) \
+	$(ostore_subscribe_links) \
 	$(NULL)
 nodist_man_MANS = $(libostore_links)
 CLEANFILES += $(libostore_links)
@@ -93,3 +100,5 @@ $(ostore_list_links):
 	$(AM_V_GEN)page=ostore_list.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
 $(ostore_put_links):
 	$(AM_V_GEN)page=ostore_put.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
+$(ostore_subscribe_links):
+	$(AM_V_GEN)page=ostore_subscribe.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@

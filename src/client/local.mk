@@ -12,6 +12,7 @@ src_client_libclient_la_SOURCES = \
 	src/client/draft.h \
 	src/client/error.c \
 	src/client/error.h \
+	src/client/events.c \
 	src/client/fork.c \
 	src/client/fork.h \
 	src/client/get.c \

@@ -1179,6 +1179,94 @@ static void more_than_4_gib(void)
 	ostore_close(conn);
 }
 
+/* ---- events ---- */
+
+static void check_event(struct ostore_subscription *events, enum ostore_event_type type,
+	const ostore_id *id, struct ostore_event *event)
+{
+	CHECK_INT(ostore_next_event(events, SEC, event), 0);
+	CHECK_INT(event->type, type);
+	CHECK_INT(memcmp(&event->id, id, sizeof *id), 0);
+}
+
+static void what_happens_is_told_in_order(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_subscription *events, *again;
+	struct ostore_object *object, *draft;
+	struct ostore_event event;
+	ostore_id put, created;
+	uint64_t first, last;
+
+	CHECK_INT(ostore_subscribe(conn, OSTORE_EVENTS_NEW, &events), 0);
+	CHECK_FAILS(ostore_next_event(events, 0, &event), ETIMEDOUT);
+	CHECK_FAILS(ostore_next_event(events, 20 * MS, &event), ETIMEDOUT);
+	CHECK_INT(ostore_put(other, "abc", 3, OPTIONS(.mode = 0640), &object), 0);
+	put = *ostore_object_id(object);
+	check_event(events, OSTORE_EVENT_CREATED, &put, &event);
+	first = event.seq;
+	CHECK_INT(event.size, 3);
+	CHECK_INT(event.mode, 0640);
+	CHECK_INT(event.uid, geteuid());
+	CHECK_INT(event.gid, getegid());
+	CHECK(event.time_ns > 0);
+	check_event(events, OSTORE_EVENT_SEALED, &put, &event);
+	CHECK_INT(event.seq, first + 1);
+	CHECK_INT(ostore_create(other, 10, NULL, &draft), 0);
+	created = *ostore_object_id(draft);
+	CHECK_INT(ostore_abort(draft), 0);
+	CHECK_INT(ostore_delete(other, &put, 1, NULL), 0);
+	check_event(events, OSTORE_EVENT_CREATED, &created, &event);
+	check_event(events, OSTORE_EVENT_ABORTED, &created, &event);
+	check_event(events, OSTORE_EVENT_DELETED, &put, &event);
+	last = event.seq;
+	CHECK_INT(last, first + 4);
+
+	/* from a number on, and after the connection's end */
+	CHECK_INT(ostore_subscribe(conn, last, &again), 0);
+	check_event(again, OSTORE_EVENT_DELETED, &put, &event);
+	CHECK_FAILS(ostore_subscribe(conn, last + 2, &again), EINVAL);
+	ostore_release(object);
+	ostore_unsubscribe(again);
+	ostore_unsubscribe(NULL);
+	ostore_close(other);
+	ostore_close(conn);
+	CHECK_FAILS(ostore_next_event(events, 0, &event), ECONNREFUSED);
+	ostore_unsubscribe(events);
+}
+
+static void who_reads_too_late_is_told_how_much_is_lost(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_subscription *events;
+	struct ostore_event event;
+	uint64_t seq, lost = 0;
+	int r;
+
+	CHECK_INT(ostore_subscribe(conn, OSTORE_EVENTS_NEW, &events), 0);
+	for (int i = 0; i < 500; i++) {
+		struct ostore_value values[100] = { 0 };
+		struct iovec piece = { &i, sizeof i };
+
+		for (size_t k = 0; k < 100; k++)
+			values[k] = (struct ostore_value){ .pieces = &piece, .n_pieces = 1 };
+		CHECK_INT(ostore_put_many(conn, values, 100, 0, NULL, NULL), 0);
+	}
+	/* at least a creation and a sealing of each */
+	CHECK_INT(ostore_next_event(events, SEC, &event), 0);
+	CHECK_INT(event.type, OSTORE_EVENT_OVERRUN);
+	CHECK(strcmp(ostore_event_name(event.type), "overrun") == 0);
+	lost = event.lost;
+	CHECK(lost >= 100000 - 65536);
+	seq = event.seq + lost;
+	while ((r = ostore_next_event(events, 0, &event)) == 0)
+		CHECK_INT(event.seq, seq++);
+	CHECK_INT(r, -ETIMEDOUT);
+	CHECK(seq >= 100001);
+	ostore_unsubscribe(events);
+	ostore_close(conn);
+}
+
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(ids_are_32_hex_digits),
@@ -1216,6 +1304,8 @@ static const struct test tests[] = {
 	TEST(many_for_whom_there_is_no_room_are_told),
 	TEST(taken_ids_are_refused),
 	TEST(a_closed_connection_leaves_its_mappings),
+	TEST(what_happens_is_told_in_order),
+	TEST(who_reads_too_late_is_told_how_much_is_lost),
 };
 
 int main(int argc, char **argv)
