@@ -106,7 +106,7 @@ static int compare_rows(const void *left, const void *right, void *context)
 struct selection {
 	enum ostore_state state; /* 0: any */
 	struct order order;
-	size_t limit;
+	uint64_t limit;
 };
 
 static enum status parse_state(const struct invocation *inv, enum ostore_state *statep)
@@ -145,22 +145,6 @@ static enum status parse_order(const struct invocation *inv, struct order *order
 	return usage(inv->command, "--sort %s: not one of %s", word, known);
 }
 
-static enum status parse_limit(const struct invocation *inv, size_t *limitp)
-{
-	const char *word = option_value(inv, "limit");
-	unsigned long long limit;
-	char *end;
-
-	if (!word)
-		return STATUS_DONE;
-	errno = 0;
-	limit = strtoull(word, &end, 10);
-	if (word[0] < '0' || word[0] > '9' || *end || errno)
-		return usage(inv->command, "--limit %s: not a number", word);
-	*limitp = limit;
-	return STATUS_DONE;
-}
-
 /* ---- the command ---- */
 
 static enum status print_list(bool json, const struct ostore_info *const *rows, size_t n)
@@ -179,7 +163,7 @@ static enum status print_list(bool json, const struct ostore_info *const *rows, 
 
 enum status cmd_ls(struct invocation *inv)
 {
-	struct selection selection = { .limit = SIZE_MAX };
+	struct selection selection = { .limit = UINT64_MAX };
 	CLEANUP_FREE const struct ostore_info **rows = NULL;
 	struct ostore_info *infos;
 	size_t n, n_rows = 0;
@@ -190,7 +174,7 @@ enum status cmd_ls(struct invocation *inv)
 	if (!status)
 		status = parse_order(inv, &selection.order);
 	if (!status)
-		status = parse_limit(inv, &selection.limit);
+		status = option_number(inv, "limit", UINT64_MAX, &selection.limit);
 	if (!status)
 		status = invocation_connect(inv);
 	if (status)

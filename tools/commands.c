@@ -19,6 +19,12 @@ const struct option_spec global_options[] = {
 };
 const size_t n_global_options = ARRAY_SIZE(global_options);
 
+static const struct option_spec events_options[] = {
+	{ "limit", 0, "N", "end after N lines" },
+	{ "no-follow", 0, NULL, "end when all that happened so far is printed" },
+	{ "since", 0, "SEQ", "begin with event SEQ; 0: with the oldest that is kept" },
+};
+
 static const struct option_spec get_options[] = {
 	{ "output", 'o', "FILE", "write to FILE, which appears only when it is complete" },
 	{ "timeout", 0, "S", "wait up to S seconds for an object that is not there yet" },
@@ -47,6 +53,10 @@ const struct command commands[] = {
 	  "show what this machine allows, what each lack costs and how to mend it",
 	  "Needs no broker. Fails when something essential is missing.",
 	  .run = cmd_doctor },
+	{ "events", 0, 0, "",
+	  "print what happens to the objects that you may read, until interrupted",
+	  "Without --since only what happens from now on, with --no-follow all that is kept.",
+	  OPTIONS(events_options), .run = cmd_events },
 	{ "get", 1, 1, "ID|NAME",
 	  "write an object's bytes to standard output",
 	  "Without --timeout an object that is not there yet is not waited for.",

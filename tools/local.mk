@@ -3,6 +3,7 @@ bin_PROGRAMS += tools/osctl
 tools_osctl_SOURCES = \
 	tools/cmd-config.c \
 	tools/cmd-doctor.c \
+	tools/cmd-events.c \
 	tools/cmd-get.c \
 	tools/cmd-help.c \
 	tools/cmd-hold.c \
@@ -45,6 +46,8 @@ osctl_tests = \
 	tests/sys/osctl-colours-terminals-only.sh \
 	tests/sys/osctl-doctor-fails-without-an-essential.sh \
 	tests/sys/osctl-doctor-needs-no-rights.sh \
+	tests/sys/osctl-events-are-followed-while-the-worker-dies.sh \
+	tests/sys/osctl-events-of-others-are-not-shown.sh \
 	tests/sys/osctl-exit-statuses-are-those-of-the-manual.sh \
 	tests/sys/osctl-get-to-a-file-is-all-or-nothing.sh \
 	tests/sys/osctl-help-covers-the-table.sh \

@@ -168,6 +168,22 @@ enum status option_seconds(const struct invocation *inv, const char *name, int64
 	return STATUS_DONE;
 }
 
+enum status option_number(const struct invocation *inv, const char *name, uint64_t fallback,
+	uint64_t *numberp)
+{
+	const char *word = option_value(inv, name);
+	char *end;
+
+	*numberp = fallback;
+	if (!word)
+		return STATUS_DONE;
+	errno = 0;
+	*numberp = strtoull(word, &end, 10);
+	if (word[0] < '0' || word[0] > '9' || *end || errno)
+		return usage(inv->command, "--%s %s: not a number", name, word);
+	return STATUS_DONE;
+}
+
 static bool is_zero(const ostore_id *id)
 {
 	static const ostore_id zero;

@@ -7,7 +7,8 @@
  *
  * A command checks its words first (a usage error needs no broker), then
  * connects, then works, and writes its output last: a command that fails has
- * printed nothing on standard output, and one line on standard error.
+ * printed nothing on standard output (but for `events`, which is a stream), and
+ * one line on standard error.
  */
 #ifndef TOOLS_OSCTL_H
 #define TOOLS_OSCTL_H
@@ -90,6 +91,10 @@ const char *global_value(const struct invocation *inv, const char *name);
 enum status option_seconds(const struct invocation *inv, const char *name, int64_t fallback,
 	int64_t *nsp);
 
+/* The same for a number of digits. */
+enum status option_number(const struct invocation *inv, const char *name, uint64_t fallback,
+	uint64_t *numberp);
+
 /* parse_id() - an argument that must be an id.  STATUS_DONE, or STATUS_USAGE with the line printed. */
 enum status parse_id(const struct invocation *inv, const char *word, ostore_id *idp);
 
@@ -114,6 +119,7 @@ enum status resolve(struct invocation *inv, const char *word, ostore_id *idp,
 
 enum status cmd_config(struct invocation *inv);
 enum status cmd_doctor(struct invocation *inv);
+enum status cmd_events(struct invocation *inv);
 enum status cmd_get(struct invocation *inv);
 enum status cmd_help(struct invocation *inv);
 enum status cmd_hold(struct invocation *inv);

@@ -32,6 +32,8 @@ expect 1 put "$TEST_DIR"
 expect 1 get hello -o "$TEST_DIR/no-such-directory/file"
 expect 2 put
 expect 2 no-such-command
+expect 0 events --no-follow
+expect 1 events --since 1000000 # nothing has that number yet
 expect 4 get $unknown
 expect 4 get --timeout 60 no-such-name
 expect 4 stat $unknown
@@ -46,7 +48,7 @@ expect 0 rm 11111111111111111111111111111111
 expect 4 get --timeout 60 11111111111111111111111111111111 # known to be gone
 
 OSTORE_ADDRESS=$TEST_DIR/nobody-listens.sock
-for words in "config" "ls" "status" "stat hello" "get hello" "rm hello" "unhold hello" \
+for words in "config" "events" "ls" "status" "stat hello" "get hello" "rm hello" "unhold hello" \
 	"hold hello $unknown" "put $TEST_DIR/hello"; do
 	# shellcheck disable=SC2086 # words
 	expect 3 $words

@@ -131,6 +131,15 @@ EOF
 keys_are unhold second <<EOF
 .name str
 EOF
+"$OSCTL" --json events --no-follow | "$PYTHON" -c '
+import json, re, sys
+events = [json.loads(line) for line in sys.stdin]
+assert [list(event) for event in events] == [["seq", "event", "id", "size", "time_ns"]] * len(events), events
+assert [event["seq"] for event in events] == list(range(1, len(events) + 1)), events
+assert [event["event"] for event in events[:2]] == ["created", "sealed"], events
+assert all(re.fullmatch("[0-9a-f]{32}", event["id"]) for event in events), events
+assert events[0]["size"] == 6 and 1.6e18 < events[0]["time_ns"] < 1e19, events
+' || fail "the keys of events"
 keys_are rm "$id" <<EOF
 .deleted list
 .deleted[] 1

@@ -18,7 +18,7 @@ fails()
 	grep -q 'standard output' "$TEST_DIR/stderr" || fail "osctl $*: $(cat "$TEST_DIR/stderr")"
 }
 
-for words in ls status config doctor help --version "--json ls" "stat $id" "get $id" "put $TEST_DIR/file"; do
+for words in ls "events --no-follow" status config doctor help --version "--json ls" "stat $id" "get $id" "put $TEST_DIR/file"; do
 	# shellcheck disable=SC2086 # words
 	fails $words >/dev/full
 	# shellcheck disable=SC2086 # words

@@ -22,6 +22,10 @@ expect()
 	diff -u - "$TEST_DIR/got" || fail "osctl $* prints something else"
 }
 
+expect events --no-follow <<'E1'
+       1  DATE  created  0123456789abcdef0123456789abcdef  1.5 MiB
+       2  DATE  sealed   0123456789abcdef0123456789abcdef  1.5 MiB
+E1
 expect ls <<'E2'
 ID                                  SIZE METADATA SIZE STATE    REFS PINS UID GID MODE CREATED LAST ACCESS ACCESSES NAMES   TYPE
 0123456789abcdef0123456789abcdef 1.5 MiB           0 B resident    1    0 UID GID 0644 AGE AGE        0 weights -

@@ -39,6 +39,8 @@ wrong -sizes ls --sort=-sizes
 wrong residing ls --state residing
 wrong -3 ls --limit -3
 wrong 3x ls --limit 3x
+wrong yesterday events --since yesterday
+wrong -1 events --limit -1
 wrong xyz put --id xyz file
 wrong 0000 put --id 00000000000000000000000000000000 file
 wrong 0888 put --mode 0888 file
