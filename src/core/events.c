@@ -15,6 +15,7 @@
 #include "util/clock.h"
 
 #define REPLY_MAX 1024 /* events of a reply */
+#define CHECKED   256  /* notes that events_check() looks at */
 
 /* ---- the ring ---- */
 
@@ -71,7 +72,10 @@ void events_recover(struct core *core)
 
 void events_check(const struct core *core)
 {
-	for (uint64_t s = first_kept(core); s <= last_event(core); s++)
+	const uint64_t first = first_kept(core), last = last_event(core);
+
+	/* Of many, the newest: this is called after every event of a simulation. */
+	for (uint64_t s = MAX(first, last > CHECKED ? last - CHECKED : 0); s <= last; s++)
 		if (event_record(core, s)->sequence != s) {
 			fprintf(stderr, "core_check: the note of event %" PRIu64 " is event %" PRIu64
 				"'s\n", s, event_record(core, s)->sequence);

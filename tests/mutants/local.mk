@@ -24,5 +24,11 @@ EXTRA_DIST += \
 	tests/mutants/22-descriptors-are-not-counted.patch \
 	tests/mutants/23-journal-is-not-emptied.patch \
 	tests/mutants/24-change-is-not-journaled.patch \
+	tests/mutants/25-who-waits-for-events-is-forgotten.patch \
+	tests/mutants/26-events-of-others-are-shown.patch \
+	tests/mutants/27-number-of-an-event-is-not-journaled.patch \
+	tests/mutants/28-lost-events-are-not-told.patch \
+	tests/mutants/29-spoiled-note-passes-for-a-good-one.patch \
+	tests/mutants/30-waiter-looks-too-late.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -30,6 +30,7 @@ static const struct {
 	{ WIRE_LIST, 8 },
 	{ WIRE_STAT, 16 },
 	{ WIRE_STATUS, 3 },
+	{ WIRE_SUBSCRIBE, 40 },
 };
 
 void habits_draw(struct habits *habits, struct rng *rng, uint64_t capacity)
@@ -125,6 +126,27 @@ static uint64_t draw_size(const struct habits *habits, struct rng *rng, const st
 		return size - rng_bits(rng, 16) % (size + 1);
 	default:
 		return rng_below(rng, habits->usual_size + 1);
+	}
+}
+
+/* The event from which on a subscriber wants to be told: mostly a late one. */
+static uint64_t draw_event(const struct habits *habits, struct rng *rng)
+{
+	uint64_t next = model_events_next();
+
+	if (rng_chance(rng, habits->nonsense / 4))
+		return rng_bits(rng, 64);
+	switch (rng_below(rng, 10)) {
+	case 0:
+		return WIRE_EVENTS_KEPT;
+	case 1:
+		return WIRE_EVENTS_NEW;
+	case 2:
+		return rng_below(rng, next) + 1;
+	case 3:
+		return next + rng_below(rng, 40);
+	default:
+		return next > 20 ? next - rng_below(rng, 20) : next;
 	}
 }
 
@@ -291,6 +313,12 @@ void client_draw(struct request *request, const struct habits *habits, struct rn
 	case WIRE_LIST:
 		request->n_items = 0;
 		request->limit = rng_below(rng, 30);
+		break;
+	case WIRE_SUBSCRIBE:
+		request->n_items = 0;
+		request->cursor = draw_event(habits, rng);
+		request->limit = rng_chance(rng, 300) ? 0 : rng_below(rng, 30);
+		request->timeout_ns = draw_timeout(habits, rng);
 		break;
 	case WIRE_CANCEL: {
 		uint32_t n = 0;

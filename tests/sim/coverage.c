@@ -57,6 +57,9 @@ static const struct {
 	{ WIRE_STAT, 0 },
 	{ WIRE_STAT, ENOENT },
 	{ WIRE_STATUS, 0 },
+	{ WIRE_SUBSCRIBE, 0 },
+	{ WIRE_SUBSCRIBE, EINVAL },
+	{ WIRE_SUBSCRIBE, EBUSY },
 };
 
 /* Types that have no reply, and so are only counted. */

@@ -78,6 +78,9 @@
 	X(RESIZES_DOWN, "capacity made smaller than what was used")                         \
 	X(CLOCK_BACK, "realtime set back")                                                  \
 	X(CANCELED, "requests canceled")                                                    \
+	X(EVENTS_TOLD, "notes of events told to subscribers")                               \
+	X(EVENTS_WAITED, "subscribers that waited and were told")                           \
+	X(EVENTS_OVERRUN, "subscribers told that they came too late")                       \
 	X(AUDITS, "audits of everything by STAT and LIST")
 
 enum coverage_class {

@@ -8,6 +8,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/kernel.c \
 	tests/sim/kernel.h \
 	tests/sim/model-effect.c \
+	tests/sim/model-events.c \
 	tests/sim/model-heir.c \
 	tests/sim/model-private.h \
 	tests/sim/model-queue.c \

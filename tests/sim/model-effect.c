@@ -632,6 +632,9 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 		case WIRE_STATUS:
 			reply_status(m, effect);
 			break;
+		case WIRE_SUBSCRIBE:
+			model_reply_subscribe(m, wait, reply);
+			break;
 		case WIRE_LOOKUP:
 		case WIRE_LOAD:
 			check_statuses(wait, reply);
@@ -845,6 +848,9 @@ static void settle_waits(struct model *m)
 		case WIRE_WAIT:
 			over = model_get_over(m, wait) || r->timeout_ns == 0;
 			break;
+		case WIRE_SUBSCRIBE: /* more is known when the auditor has read all */
+			over = r->timeout_ns == 0 || r->cursor == WIRE_EVENTS_NEW;
+			break;
 		case WIRE_SEAL:
 			over = true;
 			for (int k = 0; k < OBJECTS; k++)
@@ -963,6 +969,7 @@ static void settle_totals(struct model *m, const struct core *core)
 void model_settle(struct model *m, const struct core *core)
 {
 	settle_waits(m);
+	model_check_subscribers(m);
 	settle_objects(m);
 	settle_limits(m);
 	model_check_queue(m);

@@ -27,6 +27,8 @@ void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, u
 void model_give_back(struct model *m, uint32_t conn);
 void model_end_wait(struct model *m, int wait);
 uint64_t model_metadata_charge(uint32_t size);
+/* The permission bits that this connection has: 4 read, 2 write. */
+uint32_t model_class_rights(const struct conn *c, uid_t uid, gid_t gid, uint32_t mode);
 
 /* ---- model-request.c ---- */
 
@@ -40,6 +42,12 @@ uint64_t model_quota(const struct model *m, uid_t uid);
 
 /* Is what this GET or WAIT will be told decided? */
 bool model_get_over(const struct model *m, const struct wait *wait);
+
+/* ---- model-events.c ---- */
+
+void model_events_init(void);
+void model_reply_subscribe(struct model *m, struct wait *wait, const struct wire_reply *reply);
+void model_check_subscribers(const struct model *m);
 
 /* ---- model-queue.c ---- */
 

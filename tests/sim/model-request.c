@@ -491,7 +491,8 @@ static bool has_answer(uint16_t type)
 
 static bool is_one_packet(uint16_t type)
 {
-	return type == WIRE_HOLD || type == WIRE_STAT || type == WIRE_LIST || type == WIRE_CREATE;
+	return type == WIRE_HOLD || type == WIRE_STAT || type == WIRE_LIST ||
+		type == WIRE_CREATE || type == WIRE_SUBSCRIBE;
 }
 
 void model_unheard(struct model *m, uint32_t conn, const struct request *request)
@@ -603,6 +604,10 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 		wait->arrival = ++m->arrivals; /* it counts from when it is whole */
 	if ((request->type == WIRE_GET || request->type == WIRE_WAIT) && !request->more)
 		wait->deadline = deadline_ns(m->now, request->timeout_ns);
+	if (request->type == WIRE_SUBSCRIBE) {
+		wait->expect = EXPECT_LATER;
+		wait->deadline = deadline_ns(m->now, request->timeout_ns);
+	}
 	if (model_is_create(request->type) && (first == 0 || wait->deadline == INT64_MAX))
 		wait->deadline = deadline_ns(m->now,
 			request->timeout_ns ? request->timeout_ns : m->config.queue_deadline_ns);

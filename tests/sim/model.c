@@ -23,12 +23,12 @@ void model_init(struct model *m, const struct kernel *kernel, struct coverage *c
 	m->capacity = config->capacity;
 	m->max_fds = config->max_fds;
 	m->generation = 1;
+	model_events_init();
 }
 
 /* ---- rights (R8) ---- */
 
-/* The permission bits that this connection has: 4 read, 2 write. */
-static uint32_t class_rights(const struct conn *c, uid_t uid, gid_t gid, uint32_t mode)
+uint32_t model_class_rights(const struct conn *c, uid_t uid, gid_t gid, uint32_t mode)
 {
 	if (c->uid == 0 || c->uid == uid)
 		return 6;
@@ -42,7 +42,7 @@ static uint32_t class_rights(const struct conn *c, uid_t uid, gid_t gid, uint32_
 
 static uint32_t rights(const struct model *m, uint32_t conn, const struct object *object)
 {
-	return class_rights(&m->conns[conn], object->uid, object->gid, object->mode);
+	return model_class_rights(&m->conns[conn], object->uid, object->gid, object->mode);
 }
 
 /* What the connection is told of an id that is not there: 0 unless it is known to be gone. */
@@ -53,7 +53,7 @@ int model_gone(const struct model *m, uint32_t conn, int id)
 	if (id < 0 || id >= IDS)
 		return 0;
 	gone = &m->gone[id];
-	if (gone->reason && class_rights(&m->conns[conn], gone->uid, gone->gid, gone->mode) & 4)
+	if (gone->reason && model_class_rights(&m->conns[conn], gone->uid, gone->gid, gone->mode) & 4)
 		return gone->reason;
 	return 0;
 }

@@ -227,6 +227,15 @@ void model_effect(struct model *model, const struct core_effect *effect);
 /* No more effects.  What was due must have come, and everything must add up. */
 void model_settle(struct model *model, const struct core *core);
 
+/* ---- what the auditor was told of events ---- */
+
+/* The number that it has to ask for next. */
+uint64_t model_events_next(void);
+/* Was there something in the last answer? */
+bool model_events_more(void);
+/* It has read all: does that tell of the objects that there are? */
+void model_events_compare(const struct model *model);
+
 /* ---- the heir ---- */
 
 /* A worker died.  @lossy: its last event happened, but not all its effects. */

@@ -964,7 +964,8 @@ static void new_request(struct world *w, uint32_t conn)
 	request.serial = ++client->serial;
 	if (conn != AUDITOR && !request.more && rng_chance(&w->rng, 1) &&
 		(request.type == WIRE_HOLD || request.type == WIRE_STAT ||
-			request.type == WIRE_LIST || request.type == WIRE_CREATE))
+			request.type == WIRE_LIST || request.type == WIRE_CREATE ||
+			request.type == WIRE_SUBSCRIBE))
 		request.more = true; /* against the protocol: these are one packet */
 	if (request.type == WIRE_FORK || request.type == WIRE_PUT_FD)
 		request.fd = 0; /* so that it is counted */
@@ -999,6 +1000,49 @@ static void flood(struct world *w, uint32_t conn)
 	}
 }
 
+static bool auditor_is_up(const struct world *w)
+{
+	return !w->clients[AUDITOR].must_reconcile && !w->clients[AUDITOR].must_retry;
+}
+
+/* The auditor catches up with the events. */
+static void read_events(struct world *w)
+{
+	struct request request = { .type = WIRE_SUBSCRIBE, .token = -1, .name = NAME_NONE, .fd = -1 };
+
+	do {
+		if (!auditor_is_up(w))
+			return;
+		request.serial = ++w->clients[AUDITOR].serial;
+		request.cursor = model_events_next();
+		run_request(w, AUDITOR, &request);
+	} while (model_events_more());
+	if (auditor_is_up(w))
+		model_events_compare(&w->model);
+}
+
+static bool is_ready(const struct world *w, uint32_t conn)
+{
+	const struct client *client = &w->clients[conn];
+
+	return client->alive && !client->must_reconcile && !client->must_retry && !client->doomed;
+}
+
+/* One client waits for the next event in every way that it may, and once more. */
+static void subscribe_often(struct world *w, uint32_t conn)
+{
+	read_events(w);
+	for (int i = 0; i <= CORE_SUBSCRIBE_MAX; i++) {
+		struct request request = { .type = WIRE_SUBSCRIBE, .timeout_ns = FOREVER_NS,
+			.token = -1, .name = NAME_NONE, .fd = -1, .cursor = model_events_next() };
+
+		if (!is_ready(w, conn))
+			return;
+		request.serial = ++w->clients[conn].serial;
+		run_request(w, conn, &request);
+	}
+}
+
 static bool is_free_id(const struct world *w, int id)
 {
 	for (int i = 0; i < WANTS; i++)
@@ -1014,13 +1058,6 @@ static int free_id(const struct world *w)
 		if (is_free_id(w, id))
 			return id;
 	return ID_ALIEN;
-}
-
-static bool is_ready(const struct world *w, uint32_t conn)
-{
-	const struct client *client = &w->clients[conn];
-
-	return client->alive && !client->must_reconcile && !client->must_retry && !client->doomed;
 }
 
 /* One waits for nearly all the room that there is, and small ones pass it, again and again. */
@@ -1086,7 +1123,8 @@ static void audit(struct world *w)
 {
 	struct request request = { .type = WIRE_LIST, .token = -1, .name = NAME_NONE, .fd = -1 };
 
-	if (w->clients[AUDITOR].must_reconcile || w->clients[AUDITOR].must_retry)
+	read_events(w);
+	if (!auditor_is_up(w))
 		return;
 	w->coverage->classes[COVERAGE_AUDITS]++;
 	request.serial = ++w->clients[AUDITOR].serial;
@@ -1157,7 +1195,7 @@ static void step(struct world *w)
 		run_simple(w, EVENT_TICK, 0);
 		return;
 	}
-	if (w->clients[AUDITOR].must_reconcile || w->clients[AUDITOR].must_retry) {
+	if (!auditor_is_up(w)) {
 		client_step(w, AUDITOR);
 		return;
 	}
@@ -1182,6 +1220,10 @@ static void step(struct world *w)
 			rng_below(&w->rng, 100000));
 	} else if (dice < 335) {
 		audit(w);
+	} else if (dice >= 9950) {
+		read_events(w);
+	} else if (dice >= 9945) {
+		subscribe_often(w, conn);
 	} else if (dice < 336 && rng_chance(&w->rng, 100)) {
 		flood(w, conn);
 	} else if (dice < 337 && is_ready(w, conn)) {
@@ -1213,6 +1255,7 @@ static void draw_config(struct world *w)
 		.capacity = capacity,
 		.max_fds = rng_chance(rng, 300) ? rng_range(rng, 50, 90) : 400,
 		.max_objects = rng_chance(rng, 200) ? rng_range(rng, 16, 40) : 128,
+		.max_events = rng_chance(rng, 300) ? rng_range(rng, 1, 200) : 0,
 		.max_connections = rng_range(rng, 8, CONNS - 2),
 		.max_connections_per_uid = rng_range(rng, 2, 6),
 		.inline_max = rng_chance(rng, 300) ? 0 : rng_bits(rng, 16),
@@ -1300,6 +1343,7 @@ static void end(struct world *w)
 	w->now += 400 * NS_PER_S;
 	run_simple(w, EVENT_TICK, 0);
 	calm(w);
+	read_events(w);
 	run_simple(w, EVENT_DISCONNECT, AUDITOR);
 	w->now += 400 * NS_PER_S;
 	run_simple(w, EVENT_TICK, 0);
