@@ -271,33 +271,38 @@ static int64_t tick(struct broker *broker)
 	return MIN(due, other);
 }
 
-int loop_run(struct broker *broker)
+int loop_turn(struct broker *broker, int64_t latest)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	bool busy = false;
+	int64_t due = tick(broker);
+	unsigned int packets = 0;
+	int n;
+
+	if (broker->stopping)
+		return 0;
+	if (broker->busy && broker->spin_ns > 0) {
+		packets = spin(broker);
+		if (packets == 0)
+			learn(broker, true);
+		due = MIN(due, core_deadline(broker->core));
+	}
+	n = sleep_until(broker, events, packets > 0 ? 0 : MIN(due, latest));
+	if (n < 0)
+		return n == -EINTR ? 0 : n;
+	broker->n_closed_here = 0;
+	for (int i = 0; i < n; i++)
+		packets += dispatch(broker, &events[i]);
+	connections_free_ended(broker);
+	broker->busy = packets > 0;
+	return n;
+}
+
+int loop_run(struct broker *broker)
+{
+	int r = 0;
 
 	broker->now = now_ns();
-	while (!broker->stopping) {
-		int64_t due = tick(broker);
-		unsigned int packets = 0;
-		int n;
-
-		if (broker->stopping)
-			break;
-		if (busy && broker->spin_ns > 0) {
-			packets = spin(broker);
-			if (packets == 0)
-				learn(broker, true);
-			due = MIN(due, core_deadline(broker->core));
-		}
-		n = sleep_until(broker, events, packets > 0 ? 0 : due);
-		if (n < 0 && n != -EINTR)
-			return n;
-		broker->n_closed_here = 0;
-		for (int i = 0; i < n; i++)
-			packets += dispatch(broker, &events[i]);
-		connections_free_ended(broker);
-		busy = packets > 0;
-	}
-	return 0;
+	while (!broker->stopping && r >= 0)
+		r = loop_turn(broker, FOREVER_NS);
+	return MIN(r, 0);
 }

@@ -61,7 +61,7 @@ int broker_open(struct broker *broker)
 	return r < 0 ? r : loop_init(broker);
 }
 
-static void broker_deinit(struct broker *broker)
+void broker_end(struct broker *broker)
 {
 	broker->crew = crew_free(broker->crew);
 	strangers_deinit(broker);
@@ -146,17 +146,22 @@ static void stop(struct broker *broker)
 	}
 }
 
+int broker_begin(struct broker *broker, const struct broker_options *options)
+{
+	int r = broker_init(broker, options);
+
+	return r < 0 ? r : start(broker);
+}
+
 int broker_run(const struct broker_options *options)
 {
 	struct broker broker;
-	int r = broker_init(&broker, options);
+	int r = broker_begin(&broker, options);
 
-	if (r == 0)
-		r = start(&broker);
 	if (r == 0)
 		r = loop_run(&broker);
 	if (r == 0)
 		stop(&broker);
-	broker_deinit(&broker);
+	broker_end(&broker);
 	return r;
 }

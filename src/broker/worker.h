@@ -134,6 +134,7 @@ struct broker {
 	struct connection *hot[N_HOT]; /* read last, first tried when spinning; NULL: none */
 	unsigned int next_hot;
 	bool may_spin;
+	bool busy; /* the last turn brought packets */
 	int64_t spin_ns;
 	bool starter_gone;
 	int64_t idle_since; /* nobody is connected since */
@@ -178,6 +179,9 @@ int loop_init(struct broker *broker);
 void loop_deinit(struct broker *broker);
 /* Until broker->stopping.  Return: 0 or negative errno. */
 int loop_run(struct broker *broker);
+/* Once around: what is due, then wait for events, until `latest` at most, and take them.
+ * Return: how many there were, or negative errno. */
+int loop_turn(struct broker *broker, int64_t latest);
 /* Watch for EPOLLIN and the like; events 0: no longer. */
 int loop_watch(struct broker *broker, int fd, struct source *source, uint32_t events);
 void loop_change(struct broker *broker, int fd, struct source *source, uint32_t events);
@@ -268,6 +272,12 @@ void strangers_finish(struct broker *broker, int64_t deadline);
 void strangers_deinit(struct broker *broker);
 
 /* worker.c */
+/* Start serving, on new tables or on those of a dead worker; broker_end() also after an error.
+ * Return: 0 or negative errno. */
+int broker_begin(struct broker *broker, const struct broker_options *options);
+/* Give back what a worker has of its own.  Connections that have not ended, and descriptors that
+ * the tables name, stay as they are. */
+void broker_end(struct broker *broker);
 /* Open what every worker has of its own: crew, epoll, signals. */
 int broker_open(struct broker *broker);
 
