@@ -38,12 +38,18 @@
 /* ---- life ---- */
 
 struct connection *connection_new(struct broker *broker, enum connection_state state, int call_fd,
-	uint32_t index)
+	uid_t uid, uint32_t index)
 {
 	struct connection *c = calloc(1, sizeof *c);
 
 	if (!c)
 		return NULL;
+	c->user = user_get(broker, uid);
+	if (!c->user) {
+		free(c);
+		return NULL;
+	}
+	c->uid = uid;
 	c->state = state;
 	c->index = index;
 	c->call_fd = call_fd;
@@ -54,6 +60,7 @@ struct connection *connection_new(struct broker *broker, enum connection_state s
 	c->interest = EPOLLIN;
 	TAILQ_INIT(&c->output);
 	if (loop_watch(broker, call_fd, &c->call_source, c->interest) < 0) {
+		user_put(broker, c->user);
 		free(c);
 		return NULL;
 	}
@@ -121,6 +128,9 @@ void connection_finish(struct broker *broker, struct connection *c)
 	for (size_t i = 0; i < N_HOT; i++)
 		if (broker->hot[i] == c)
 			broker->hot[i] = NULL;
+	output_acked(c, c->fds_sent);
+	user_put(broker, c->user);
+	c->user = NULL;
 	c->state = CONNECTION_ENDED;
 	TAILQ_INSERT_TAIL(&broker->ended, c, departing);
 }
@@ -353,14 +363,13 @@ static void fork_connection(struct broker *broker, struct connection *parent,
 	core_request(broker->core, broker->now, parent->index, request, fd, &index);
 	if (index == CORE_NO_CONN)
 		return; /* closing it is an effect; the child sees the hangup */
-	child = connection_new(broker, CONNECTION_FORKED, fd, index);
+	child = connection_new(broker, CONNECTION_FORKED, fd, parent->uid, index);
 	if (!child) {
 		broker_settle(broker);
 		core_disconnect(broker->core, broker->now, index);
 		(void)close(fd);
 		return;
 	}
-	child->uid = parent->uid;
 	child->pid = parent->pid;
 	child->resuming = parent->resuming;
 	memcpy(child->comm, parent->comm, sizeof child->comm);
@@ -459,6 +468,7 @@ static bool take_acks(struct broker *broker, struct connection *c,
 		if (request->type != WIRE_RECONCILE ||
 				request->generation != core_generation(broker->core))
 			return true;
+		output_acked(c, c->fds_sent);
 		c->fds_sent = c->fds_acked = request->acked_fds;
 		if (!request->more)
 			c->resuming = false;
@@ -471,7 +481,7 @@ static bool take_acks(struct broker *broker, struct connection *c,
 			request->acked_fds - c->fds_acked, c->fds_sent - c->fds_acked);
 		return false;
 	}
-	c->fds_acked = request->acked_fds;
+	output_acked(c, request->acked_fds);
 	if (c->block == OUTPUT_WINDOW)
 		output_flush(broker, c);
 	return true;

@@ -20,6 +20,7 @@
 
 #define ACCEPTS_PER_TURN 32
 #define PAUSE_NS         (100 * NS_PER_MS)
+#define COMPLAIN_NS      (10 * NS_PER_S) /* a pause is worth a line no more often */
 
 static void make_room(struct broker *broker, uid_t uid)
 {
@@ -46,8 +47,11 @@ static void make_room(struct broker *broker, uid_t uid)
 
 static void pause_accepting(struct broker *broker, int error)
 {
-	errno = error;
-	log_warning("cannot accept connections: %m; trying again in 0.1 s");
+	if (broker->now >= broker->pause_said) {
+		errno = error;
+		log_warning("cannot accept connections: %m; trying again every 0.1 s");
+		broker->pause_said = deadline_ns(broker->now, COMPLAIN_NS);
+	}
 	loop_forget(broker, broker->options->listener);
 	broker->accept_again = deadline_ns(broker->now, PAUSE_NS);
 }
@@ -78,13 +82,13 @@ void listener_accept(struct broker *broker)
 			continue;
 		make_room(broker, credentials.uid);
 		broker_settle(broker);
-		connection = connection_new(broker, CONNECTION_GREETING, fd, CORE_NO_CONN);
+		connection = connection_new(broker, CONNECTION_GREETING, fd, credentials.uid,
+			CORE_NO_CONN);
 		if (!connection) {
 			pause_accepting(broker, ENOMEM);
 			return;
 		}
 		(void)TAKE_FD(fd);
-		connection->uid = credentials.uid;
 		connection->pid = credentials.pid;
 		connection->deadline = deadline_ns(broker->now, HANDSHAKE_NS);
 	}

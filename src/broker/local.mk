@@ -13,6 +13,7 @@ src_broker_libbroker_la_SOURCES = \
 	src/broker/recover.c \
 	src/broker/report.c \
 	src/broker/stranger.c \
+	src/broker/user.c \
 	src/broker/worker.c \
 	src/broker/worker.h \
 	$(NULL)

@@ -7,7 +7,11 @@
  * socket is full, or WIRE_FDS_UNACKED descriptors are on their way, what is left
  * is copied and queued - not as packets, but as items: descriptors by number,
  * and bytes of objects not at all, so that a client that asks for much and reads
- * nothing costs us little.  A connection's queue is bounded by QUEUED_BYTES_MAX.
+ * nothing costs us little.  A connection's queue is bounded by QUEUED_BYTES_MAX, the
+ * queues of a uid together by QUEUED_BYTES_PER_UID; beyond that the longest of them
+ * is cut, and its connection with it.  While the socket is full no request of the
+ * connection is read, so a client that reads slowly is slowed down, and only what
+ * was asked for before, or is answered late, can queue.
  *
  * A queued item names a memfd by its number, and the core may close that memfd
  * before the item is sent.  The number could then mean another object, even one
@@ -140,8 +144,9 @@ static void bump_rest(struct bump *bump, struct outgoing *to, const struct outgo
 	to->reply.text = bump_string(bump, from->reply.text);
 }
 
-/* What is left of a reply, in one block of memory.  NULL: no memory. */
-static struct outgoing *outgoing_copy(const struct outgoing *from)
+/* What is left of a reply, in one block of memory.
+ * Return: 0, -ENOMEM, -EMSGSIZE: more than max bytes. */
+static int outgoing_copy(struct outgoing **outp, const struct outgoing *from, size_t max)
 {
 	struct bump bump = { .at = NULL };
 
@@ -154,11 +159,14 @@ static struct outgoing *outgoing_copy(const struct outgoing *from)
 		bump_rest(&bump, copy, from);
 		if (to) {
 			to->bytes = bump.used;
-			return to;
+			*outp = to;
+			return 0;
 		}
+		if (bump.used > max)
+			return -EMSGSIZE;
 		bump.at = malloc(bump.used);
 		if (!bump.at)
-			return NULL;
+			return -ENOMEM;
 		bump.used = 0;
 	}
 }
@@ -294,6 +302,8 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 	ssize_t size;
 	int r;
 
+	if (out->n_fds > out->next_fd && user_window(broker, c->user) < WIRE_FDS_PER_PACKET)
+		return -ETOOMANYREFS;
 	choose_items(out, window, &packet, &n_fds);
 	if (packet.n_items == 0 && out->next_item < out->reply.n_items)
 		return window == 0 ? 0 : -EMSGSIZE;
@@ -323,6 +333,7 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 	out->next_holder += packet.n_holders;
 	out->next_field += packet.n_fields;
 	c->fds_sent += n_fds;
+	c->user->n_flying += n_fds;
 	return 1;
 }
 
@@ -366,12 +377,39 @@ static void send_reply(struct broker *broker, struct connection *c, struct outgo
 	}
 }
 
+static void add_bytes(struct connection *c, size_t bytes)
+{
+	c->output_bytes += bytes;
+	c->user->output_bytes += bytes;
+}
+
+static bool is_too_long(const struct connection *c)
+{
+	return c->output_bytes > QUEUED_BYTES_MAX ||
+		c->user->output_bytes > QUEUED_BYTES_PER_UID;
+}
+
+static void cut_longest(struct broker *broker, const struct user *user)
+{
+	struct connection *longest = NULL, *c;
+
+	TAILQ_FOREACH(c, &broker->blocked, blocked)
+		if (c->user == user && (!longest || c->output_bytes > longest->output_bytes))
+			longest = c;
+	connection_fail(broker, longest,
+		"the connections of its uid do not read %zu MiB of replies, and it has the most",
+		user->output_bytes >> 20);
+}
+
 static void queue(struct broker *broker, struct connection *c, const struct outgoing *rest)
 {
-	struct outgoing *out = outgoing_copy(rest);
+	struct outgoing *out;
+	int r = outgoing_copy(&out, rest, QUEUED_BYTES_MAX - c->output_bytes);
 
-	if (!out) {
-		connection_fail(broker, c, "no memory for replies that it does not read");
+	if (r < 0) {
+		connection_fail(broker, c,
+			r == -ENOMEM ? "no memory for replies that it does not read"
+				     : "it does not read its replies");
 		return;
 	}
 	if (TAILQ_EMPTY(&c->output))
@@ -379,14 +417,14 @@ static void queue(struct broker *broker, struct connection *c, const struct outg
 	TAILQ_INSERT_TAIL(&c->output, out, queue);
 	out->queued = true;
 	count_all_uses(broker, out, 1);
-	c->output_bytes += out->bytes;
-	if (c->output_bytes > QUEUED_BYTES_MAX)
-		connection_fail(broker, c, "it does not read its replies");
+	add_bytes(c, out->bytes);
+	while (c->user->output_bytes > QUEUED_BYTES_PER_UID)
+		cut_longest(broker, c->user);
 }
 
 static void dequeue(struct broker *broker, struct connection *c, struct outgoing *out)
 {
-	c->output_bytes -= out->bytes;
+	add_bytes(c, -out->bytes);
 	TAILQ_REMOVE(&c->output, out, queue);
 	if (TAILQ_EMPTY(&c->output)) {
 		TAILQ_REMOVE(&broker->blocked, c, blocked);
@@ -477,7 +515,7 @@ static int rescue(struct broker *broker, struct connection *c, struct outgoing *
 	items[item].data = rescued->bytes;
 	add_use(broker, out->inline_fds[item], (uint32_t)-1);
 	out->bytes += items[item].data_size;
-	c->output_bytes += items[item].data_size;
+	add_bytes(c, items[item].data_size);
 	return 0;
 }
 
@@ -495,7 +533,7 @@ static void connection_closing(struct broker *broker, struct connection *c, int 
 		for (uint32_t i = out->next_item; i < out->reply.n_items; i++)
 			if (is_inline(out, i) && out->inline_fds[i] == fd &&
 					(rescue(broker, c, out, i) < 0 ||
-					c->output_bytes > QUEUED_BYTES_MAX)) {
+					is_too_long(c))) {
 				connection_fail(broker, c, "it does not read its replies");
 				return;
 			}
@@ -512,6 +550,12 @@ void output_closing(struct broker *broker, int fd)
 		next = TAILQ_NEXT(c, blocked);
 		connection_closing(broker, c, fd);
 	}
+}
+
+void output_acked(struct connection *c, uint32_t fds_acked)
+{
+	c->user->n_flying -= fds_acked - c->fds_acked;
+	c->fds_acked = fds_acked;
 }
 
 int64_t output_tick(struct broker *broker)

@@ -29,6 +29,7 @@
 #include "broker/worker.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 struct named {
 	struct core_fd *fds;
@@ -151,21 +152,41 @@ static int restore_connection(struct broker *broker, const struct core_fd *call,
 	r = core_restore_peer(broker->core, call->owner, &peer.core);
 	c = r < 0 ? NULL
 		  : connection_new(broker, pid_fd >= 0 ? CONNECTION_SERVING : CONNECTION_FORKED,
-			    call->fd, call->owner);
+			    call->fd, peer.core.uid, call->owner);
 	if (c) {
 		c->service_fd = service_fd;
-		c->uid = peer.core.uid;
 		c->pid = peer.core.pid;
 		memcpy(c->comm, peer.core.comm, sizeof c->comm);
 		c->resuming = true;
-		if (pid_fd >= 0 && loop_watch(broker, pid_fd, &c->process_source, EPOLLIN) == 0)
-			c->pid_fd = pid_fd;
+		c->pid_fd = pid_fd;
+		if (pid_fd >= 0) /* else the hangup of its socket must do */
+			(void)loop_watch(broker, pid_fd, &c->process_source, EPOLLIN);
 	}
 	peer_deinit(&peer);
 	return r < 0 ? r : c ? 0 : -ENOMEM;
 }
 
-static int restore_connections(struct broker *broker, const struct named *named)
+/* A connection that cannot be restored ends as if it had hung up; the others go on.  Not
+ * before core_resume(): until then what it held would not be closed. */
+struct orphan {
+	uint32_t index;
+	int fds[3];
+};
+
+static void end_orphans(struct broker *broker, const struct orphan *orphans, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		core_disconnect(broker->core, broker->now, orphans[i].index);
+		broker_settle(broker);
+		for (size_t k = 0; k < ARRAY_SIZE(orphans[i].fds); k++)
+			if (orphans[i].fds[k] >= 0)
+				(void)close(orphans[i].fds[k]);
+	}
+}
+
+/* orphans: room for one entry per connection. */
+static int restore_connections(struct broker *broker, const struct named *named,
+	struct orphan *orphans, size_t *n_orphansp)
 {
 	size_t n = broker->options->core->max_connections;
 	CLEANUP_FREE int *service = malloc(n * sizeof *service);
@@ -190,8 +211,13 @@ static int restore_connections(struct broker *broker, const struct named *named)
 		if (fd->kind != CORE_FD_CALL || fd->owner >= n)
 			continue;
 		r = restore_connection(broker, fd, service[fd->owner], process[fd->owner]);
-		if (r < 0)
-			return r;
+		if (r == 0)
+			continue;
+		log_warning("a client's connection cannot be restored, and ends: %s", strerror(-r));
+		orphans[(*n_orphansp)++] = (struct orphan){
+			.index = fd->owner,
+			.fds = { fd->fd, service[fd->owner], process[fd->owner] },
+		};
 	}
 	return 0;
 }
@@ -215,8 +241,13 @@ static bool drop_lost(struct broker *broker, const struct named *named)
 int broker_recover(struct broker *broker)
 {
 	struct named named = { .n = 0 };
+	CLEANUP_FREE struct orphan *orphans =
+		calloc(broker->options->core->max_connections, sizeof *orphans);
+	size_t n_orphans = 0;
 	int r;
 
+	if (!orphans)
+		return -ENOMEM;
 	do /* a lost descriptor takes others with it: those of its connection */
 		r = list_named(broker->core, &named);
 	while (r == 0 && drop_lost(broker, &named));
@@ -225,10 +256,11 @@ int broker_recover(struct broker *broker)
 	if (r == 0)
 		r = broker_open(broker);
 	if (r == 0)
-		r = restore_connections(broker, &named);
+		r = restore_connections(broker, &named, orphans, &n_orphans);
 	if (r == 0) {
 		core_resume(broker->core, broker->now, clock_now_ns(CLOCK_REALTIME));
 		broker_settle(broker);
+		end_orphans(broker, orphans, n_orphans);
 	}
 	free(named.fds);
 	return r;

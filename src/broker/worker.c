@@ -75,6 +75,7 @@ void broker_end(struct broker *broker)
 	free(broker->packet);
 	free(broker->connections);
 	free(broker->queued_uses);
+	hash_map_deinit(&broker->users);
 }
 
 /* Memory that nobody ever wrote to belongs to a first start. */

@@ -32,6 +32,7 @@
 
 #include "broker/broker.h"
 #include "core/core.h"
+#include "ds/hash.h"
 #include "memory/crew.h"
 #include "util/socket.h"
 #include "wire/message.h"
@@ -41,6 +42,7 @@
 #define HANDSHAKES_PER_UID 32
 #define PACKETS_PER_TURN   16 /* of one connection, while others wait */
 #define QUEUED_BYTES_MAX   (32U << 20) /* of replies that a connection does not read */
+#define QUEUED_BYTES_PER_UID (64U << 20) /* of those that all connections of a uid do not */
 #define N_HOT              4
 
 struct broker;
@@ -76,7 +78,17 @@ enum output_block {
 	OUTPUT_FREE,
 	OUTPUT_SOCKET, /* the peer does not read: EPOLLOUT tells */
 	OUTPUT_WINDOW, /* WIRE_FDS_UNACKED descriptors are on their way: an ack tells */
-	OUTPUT_KERNEL, /* our user has too many descriptors on their way (ETOOMANYREFS): tried again */
+	OUTPUT_KERNEL, /* too many descriptors are on their way to the uid, or of our own user
+	                  (ETOOMANYREFS): tried again */
+};
+
+/* All connections of a uid together (user.c). */
+struct user {
+	struct hash_node by_uid;
+	uid_t uid;
+	uint32_t n_connections;
+	size_t output_bytes; /* of replies that wait */
+	uint32_t n_flying;   /* descriptors sent and not acknowledged */
 };
 
 struct outgoing;
@@ -89,6 +101,7 @@ struct connection {
 	int client_service_fd; /* leaves with the reply to the hello; -1 */
 	pid_t pid;
 	uid_t uid;
+	struct user *user; /* until ENDED */
 	char comm[16];
 	bool resuming; /* the heir waits for WIRE_RECONCILE */
 	bool hung_up;  /* the peer is gone: what it sent still counts, replies go nowhere */
@@ -143,6 +156,10 @@ struct broker {
 	struct connection_list greeting;
 	uint32_t n_greeting;
 	int64_t accept_again; /* INT64_MAX: accepting */
+	int64_t pause_said;   /* not again before */
+
+	/* user.c */
+	struct hash_map users;
 
 	/* connection.c */
 	struct connection **connections; /* by the core's index; NULL: none */
@@ -196,7 +213,7 @@ int64_t listener_tick(struct broker *broker);
 /* A connection for this socket, watched.  @index CORE_NO_CONN: the core does not know it.
  * Return: NULL when there is no memory; the socket stays the caller's. */
 struct connection *connection_new(struct broker *broker, enum connection_state state, int call_fd,
-	uint32_t index);
+	uid_t uid, uint32_t index);
 /* Read and carry out at most max_packets.  Return: how many. */
 unsigned int connection_read(struct broker *broker, struct connection *connection,
 	unsigned int max_packets);
@@ -213,6 +230,13 @@ void connections_free_ended(struct broker *broker);
 /* Watch for what it can do now. */
 void connection_update(struct broker *broker, struct connection *connection);
 
+/* user.c */
+/* The uid's user, for one connection more.  Return: NULL when there is no memory. */
+struct user *user_get(struct broker *broker, uid_t uid);
+void user_put(struct broker *broker, struct user *user);
+/* How many more descriptors may be on their way to it. */
+uint32_t user_window(const struct broker *broker, const struct user *user);
+
 /* output.c */
 /* @fds, @inline_fds: as in struct core_effect.  Everything is borrowed for the call only. */
 void output_reply(struct broker *broker, struct connection *connection,
@@ -222,6 +246,8 @@ void output_flush(struct broker *broker, struct connection *connection);
 void output_clear(struct broker *broker, struct connection *connection);
 /* This memfd of ours is about to be closed. */
 void output_closing(struct broker *broker, int fd);
+/* The peer says that it has received so many descriptors in all. */
+void output_acked(struct connection *connection, uint32_t fds_acked);
 int64_t output_tick(struct broker *broker);
 
 /* effects.c */

@@ -93,6 +93,66 @@ static void never_reads(void)
 	raw_close(raw);
 }
 
+/* ---- never reads, a thousand times ---- */
+
+enum { N_LISTED = 1000, N_DEAF = 900 };
+
+static void put_with_metadata(struct raw *raw, struct id128 id)
+{
+	static const uint8_t metadata[900];
+	struct wire_item item = { .id = id, .metadata = metadata, .metadata_size = sizeof metadata,
+		.data = "x", .data_size = 1 };
+	struct wire_request put = { .type = WIRE_PUT, .items = &item, .n_items = 1 };
+
+	expect_status(raw_call(raw, &put, NULL, 0, NULL), 0, "put");
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+/* Each connection asks for more than a socket holds, and takes nothing: a MiB of replies that
+ * none of them may queue alone, and a gigabyte together. */
+static void thousands_never_read(void)
+{
+	static struct wire_item items[N_LISTED];
+	static struct raw *raws[N_DEAF];
+	struct wire_request list = { .type = WIRE_LIST };
+	struct wire_request get = { .type = WIRE_GET, .items = items, .n_items = N_LISTED,
+		.flags = WIRE_GET_REF };
+	struct wire_request map = { .type = WIRE_GET, .items = items, .n_items = N_LISTED,
+		.flags = WIRE_GET_MAP };
+	struct raw *raw;
+
+	if (geteuid() == 0)
+		become_stranger();
+	raise_descriptors();
+	raw = raw_open();
+	for (int i = 0; i < N_LISTED; i++) {
+		items[i].id = raw_id();
+		put_with_metadata(raw, items[i].id);
+	}
+	for (int i = 0; i < N_DEAF; i++) {
+		raws[i] = raw_open();
+		assert(fcntl(raws[i]->call, F_SETFL, O_NONBLOCK) == 0);
+		list.serial = get.serial = map.serial = 0;
+		for (int k = 0; k < 3; k++) { /* refused or not */
+			(void)raw_send(raws[i], i % 8 == 7 ? &map : i % 2 ? &get : &list, NULL, 0);
+			list.serial = get.serial = map.serial = 0;
+		}
+	}
+	sleep(1); /* the good client needs the broker meanwhile */
+	for (int i = 0; i < N_DEAF; i++)
+		raw_close(raws[i]);
+	expect_served(raw, "whose thousand connections read nothing");
+	raw_close(raw);
+}
+
 /* ---- stopped ---- */
 
 static void ask_and_stop(int argument, int ready)
@@ -359,11 +419,7 @@ static void dies_with_its_socket_elsewhere(void)
 
 static void thousands_without_a_word(void)
 {
-	struct rlimit limit;
-
-	assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-	limit.rlim_cur = limit.rlim_max;
-	assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	raise_descriptors();
 	for (int i = 0; i < 3000; i++) {
 		(void)raw_connect(); /* kept to the end */
 		if (i % 500 == 0) {
@@ -380,12 +436,9 @@ static void too_many_connections(void)
 {
 	enum { N = 3000 };
 	static struct raw *raws[N];
-	struct rlimit limit;
 	int n = 0, r = 0;
 
-	assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-	limit.rlim_cur = limit.rlim_max;
-	assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	raise_descriptors();
 	while (n < N && r == 0) {
 		raws[n] = raw_connect();
 		r = raw_hello(raws[n++], 0);
@@ -399,6 +452,7 @@ static void too_many_connections(void)
 
 const struct attack life_attacks[] = {
 	{ "never-reads", never_reads },
+	{ "thousands-never-read", thousands_never_read },
 	{ "stopped", stopped },
 	{ "dies-at-any-point", dies_at_any_point },
 	{ "last-words", last_words },

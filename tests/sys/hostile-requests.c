@@ -379,7 +379,7 @@ static void senseless_cursors(void)
 
 /* ---- objects of another user ---- */
 
-static void become_stranger(void)
+void become_stranger(void)
 {
 	if (geteuid() != 0)
 		skip("needs root, to be two users");

@@ -8,6 +8,8 @@
  *  - all that was charged comes back: STATUS says the same as before (but for its
  *    counters), nobody refers to anything, and the worker has the same number of
  *    descriptors open;
+ *  - the worker never took much more memory than before (but for its tables, whose size
+ *    is the configuration's);
  *  - it is the same worker, unless it was the attack's part to kill it.
  * Exit status 77: the attack is impossible here.
  */
@@ -28,6 +30,11 @@
 #include "util/clock.h"
 
 #define FIELDS_MAX 128
+#ifdef __SANITIZE_ADDRESS__ /* keeps what was freed, and more of everything */
+#define PEAK_MAX_KIB (1536 << 10)
+#else
+#define PEAK_MAX_KIB (256 << 10)
+#endif
 
 /* ---- what is charged ---- */
 
@@ -38,6 +45,7 @@ struct account {
 	} fields[FIELDS_MAX];
 	size_t n_fields;
 	unsigned int n_open;
+	unsigned long peak_kib; /* of the worker's resident memory; 0: not known */
 };
 
 static bool starts_with(const char *text, const char *start)
@@ -78,6 +86,22 @@ static unsigned int count_open(pid_t pid)
 	return n;
 }
 
+static unsigned long read_peak(pid_t pid)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *file;
+
+	snprintf(line, sizeof line, "/proc/%d/status", (int)pid);
+	file = fopen(line, "re");
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "VmHWM: %lu", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib;
+}
+
 static void account_read(struct account *account, struct raw *judge)
 {
 	struct wire_request request = { .type = WIRE_STATUS };
@@ -94,6 +118,7 @@ static void account_read(struct account *account, struct raw *judge)
 		account->fields[account->n_fields++].number = reply.fields[i].number;
 	}
 	account->n_open = count_open((pid_t)account_number(account, "worker_pid"));
+	account->peak_kib = read_peak((pid_t)account_number(account, "worker_pid"));
 }
 
 /* Return: is all as it was?  @worker_too: and the worker; @say: name what is not
@@ -248,6 +273,9 @@ static bool all_came_back(struct raw *judge, const struct account *before, bool 
 	if (n_held > 0 && say)
 		fprintf(stderr, "%u objects are still referred to\n", n_held);
 	account_read(&after, judge);
+	if (worker_too && after.peak_kib > before->peak_kib + PEAK_MAX_KIB)
+		die("the worker's memory grew from %lu MiB to %lu MiB", before->peak_kib >> 10,
+			after.peak_kib >> 10);
 	return account_equal(before, &after, worker_too, say) && n_held == 0;
 }
 

@@ -20,6 +20,9 @@ extern const struct attack fork_attacks[];
 extern const struct attack life_attacks[];
 extern const struct attack crash_attacks[];
 
+/* Become uid 65534; skips where that cannot be. */
+void become_stranger(void);
+
 /* A client that does everything right, until stop_fd can be read; one byte to
  * round_fd after each round.  Dies when it is disturbed.  Does not return. */
 _Noreturn void good_client(int stop_fd, int round_fd);

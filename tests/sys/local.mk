@@ -105,6 +105,7 @@ hostile_tests = \
 	tests/sys/hostile-spoiled-drafts-do-not-become-objects.sh \
 	tests/sys/hostile-stopped-clients-hold-up-nobody.sh \
 	tests/sys/hostile-thousands-of-forks-come-back.sh \
+	tests/sys/hostile-thousands-that-never-read-cost-little.sh \
 	tests/sys/hostile-thousands-without-a-word-hold-up-nobody.sh \
 	tests/sys/hostile-too-long-metadata-are-refused.sh \
 	tests/sys/hostile-too-many-connections-are-told-so.sh \

@@ -27,6 +27,7 @@
 
 #include "broker/broker.h"
 #include "broker/features.h"
+#include "core/tables.h"
 #include "memory/memfd.h"
 #include "tests/sys/mute-fuse.h"
 #include "util/cleanup.h"
@@ -49,6 +50,7 @@ struct rig {
 	int starter_pidfd;
 	bool supervised;
 	bool passed; /* the listener is somebody else's, who keeps it */
+	bool spoils; /* heirs find that the first connection is not whose they thought */
 	struct core_config config;
 	volatile pid_t *worker; /* shared with the supervisor */
 };
@@ -72,6 +74,19 @@ static void worker_main(struct broker_options *options)
 	if (pthread_create(&thread, NULL, run_worker, options) == 0)
 		pthread_join(thread, &result);
 	_exit(result ? 1 : 0);
+}
+
+/* Nothing that a client can do: it stands for whatever goes wrong with one connection. */
+static void spoil_first_connection(const struct rig *rig, const struct broker_options *options)
+{
+	struct tables tables;
+	bool used;
+
+	if (tables_open(&tables, &rig->config, options->tables, options->tables_size, &used) < 0 ||
+			!used)
+		_exit(3);
+	tables.connections[0].uid ^= 1;
+	tables_close(&tables);
 }
 
 static void supervise(struct rig *rig, int ready)
@@ -123,6 +138,8 @@ static void supervise(struct rig *rig, int ready)
 			_exit(2);
 		if (WIFEXITED(status))
 			_exit(WEXITSTATUS(status));
+		if (rig->spoils)
+			spoil_first_connection(rig, &options);
 	}
 }
 
@@ -1217,6 +1234,34 @@ START_TEST(the_heir_hears_of_deaths_that_it_missed)
 }
 END_TEST
 
+START_TEST(a_connection_that_cannot_be_restored_ends_alone)
+{
+	struct rig rig = rig_default();
+	struct client a, b;
+
+	rig.spoils = true;
+	rig_start(&rig);
+	client_start(&a, &rig);
+	client_start(&b, &rig);
+	ck_assert_int_eq(client_put(&a, 1, some_bytes(PAGE, 1), PAGE), 0);
+	ck_assert_int_ge(client_create(&a, 2, PAGE), 0);
+	ck_assert_int_eq(client_get(&b, 1, WIRE_GET_REF), 0);
+	kill_worker(&rig);
+	ck_assert(client_is_cut(&a));
+	client_receive(&b);
+	ck_assert_uint_eq(b.reply.type, WIRE_RESUME);
+	reconcile(&b, b.reply.generation, 1, 1);
+	ck_assert_uint_eq(client_status(&b, "clients"), 1);
+	client_await(&b, "objects.created", 0); /* its draft went with it */
+	ck_assert_int_eq(client_name(&b, WIRE_STAT, 1), 0);
+	ck_assert_uint_eq(b.reply.items[0].refs, 1);
+	client_await(&b, "descriptors", 1 + 3); /* the object's, and b's */
+	client_close(&a);
+	client_close(&b);
+	rig_stop(&rig);
+}
+END_TEST
+
 static unsigned int count_fds(pid_t pid)
 {
 	char path[64], target[8];
@@ -1508,6 +1553,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(end, a_forked_child_has_its_parents_references);
 	tcase_add_test(end, the_heir_serves_the_same_sockets_and_objects);
 	tcase_add_test(end, the_heir_hears_of_deaths_that_it_missed);
+	tcase_add_test(end, a_connection_that_cannot_be_restored_ends_alone);
 	tcase_add_test(end, heirs_leave_no_rubbish_in_the_table);
 	tcase_add_loop_test(end, a_file_that_cannot_be_closed_holds_up_nobody, 0, 2);
 	tcase_add_test(end, a_clean_stop_leaves_nothing_to_those_who_hang);
