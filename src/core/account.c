@@ -39,7 +39,7 @@ struct account *account_get(struct core *core, uid_t uid)
 	account = must_alloc(1, sizeof *account);
 	account->uid = uid;
 	account->quota = quota_of(core, uid);
-	list_init(&account->victims);
+	index_list_init(&account->victims);
 	list_init(&account->ring_link);
 	list_init(&account->waiting);
 	list_add_tail(&core->accounts, &account->link);
@@ -97,8 +97,8 @@ static void add_kept(const struct core *core, struct text *text, bool is_first)
 		const struct object_record *record = object_record(core, o);
 		const struct object *object = &core->objects[o];
 
-		if (record->state == 0 || (list_empty(&object->names) &&
-			list_empty(&object->leases) && !(record->flags & OBJECT_HELD)))
+		if (record->state == 0 || (index_list_empty(&object->names) &&
+			index_list_empty(&object->leases) && !(record->flags & OBJECT_HELD)))
 			continue;
 		bytes += object_bytes(core, o);
 		n_kept++;

@@ -58,29 +58,25 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 	const struct object *object = &core->objects[o];
 	const bool deleted = record->flags & OBJECT_DELETED;
 	uint64_t refs = 0, pins = 0;
-	struct list *link;
+	uint32_t h, i, n_holdings = 0;
 	bool victim;
 
-	list_for_each(link, &object->holdings) {
-		const uint32_t h = holding_index(core,
-			container_of(link, struct holding, object_link));
-
+	index_list_for_each(h, object_holdings(core), &object->holdings) {
+		n_holdings++;
 		EQUAL(holding_record(core, h)->object, o);
 		refs += holding_record(core, h)->refs;
 		pins += holding_record(core, h)->pins;
 	}
 	EQUAL(object->refs, refs);
 	EQUAL(object->pins, pins);
-	list_for_each(link, &object->names)
-		EQUAL(core->tables.names[container_of(link, struct name, object_link) -
-			core->names].object, o);
-	list_for_each(link, &object->leases)
-		EQUAL(core->tables.leases[container_of(link, struct lease, object_link) -
-			core->leases].object, o);
+	index_list_for_each(i, object_names(core), &object->names)
+		EQUAL(core->tables.names[i].object, o);
+	index_list_for_each(i, object_leases(core), &object->leases)
+		EQUAL(core->tables.leases[i].object, o);
 	CHECK(record->state == WIRE_CREATED || record->state == WIRE_RESIDENT);
 	if (deleted) {
-		CHECK(list_empty(&object->names) && list_empty(&object->leases));
-		CHECK(!list_empty(&object->holdings));
+		CHECK(index_list_empty(&object->names) && index_list_empty(&object->leases));
+		CHECK(n_holdings > 0);
 		CHECK(record->fd < 0 || pins > 0);
 		sums->n_deleted++;
 	} else {
@@ -88,8 +84,8 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 		CHECK(gone_find(core, &record->id) == NULL);
 		CHECK(record->fd >= 0);
 		if (record->state == WIRE_CREATED) {
-			EQUAL(list_length(&object->holdings), 1);
-			CHECK(list_empty(&object->leases) && refs > 0 && pins == 0);
+			EQUAL(n_holdings, 1);
+			CHECK(index_list_empty(&object->leases) && refs > 0 && pins == 0);
 			sums->n_created++;
 		} else {
 			CHECK(!object->sealing);
@@ -97,9 +93,9 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 		}
 	}
 	victim = record->state == WIRE_RESIDENT && !record->flags && !refs && !pins &&
-		 list_empty(&object->names) && list_empty(&object->leases);
-	CHECK(victim == list_linked(&object->victim_link));
-	CHECK(victim == list_linked(&object->own_link));
+		 index_list_empty(&object->names) && index_list_empty(&object->leases);
+	CHECK(victim == index_linked(&object->victim_link));
+	CHECK(victim == index_linked(&object->own_link));
 	if (victim) {
 		sums->n_victims++;
 		sums->victim_bytes += object_bytes(core, o) + blob_charge(record->metadata_size);
@@ -120,15 +116,14 @@ static void check_connection(const struct core *core, uint32_t c)
 	const struct connection *connection = &core->connections[c];
 	struct list *link;
 	uint64_t held = 0, n = 0, n_subscribers = 0;
+	uint32_t h;
 
 	EQUAL(connection_record(core, c)->flags, CONNECTION_USED);
-	list_for_each(link, &connection->holdings) {
-		const uint32_t h = holding_index(core,
-			container_of(link, struct holding, connection_link));
+	index_list_for_each(h, connection_holdings(core), &connection->holdings) {
 		const struct holding_record *record = holding_record(core, h);
 
 		EQUAL(record->connection, c);
-		CHECK(record->used && record->refs + (uint64_t)record->pins > 0);
+		CHECK(holding_is_used(record));
 		EQUAL(holding_find(core, c, record->object), h);
 		CHECK(object_record(core, record->object)->state != 0);
 		held += object_bytes(core, record->object);
@@ -165,7 +160,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		if (!record->state || record->uid != account->uid)
 			continue;
 		bytes += object_bytes(core, o) + blob_charge(record->metadata_size);
-		if (list_linked(&core->objects[o].own_link))
+		if (index_linked(&core->objects[o].own_link))
 			victims += object_bytes(core, o) + blob_charge(record->metadata_size);
 	}
 	for (size_t i = 0; i < core->n_operations; i++) {
@@ -261,7 +256,7 @@ void core_check(const struct core *core)
 			n_holdings += core->connections[c].n_holdings;
 		}
 	for (uint32_t h = 0; h < header->holdings_high; h++)
-		n_holdings -= holding_record(core, h)->used;
+		n_holdings -= holding_is_used(holding_record(core, h));
 	EQUAL(n_holdings, 0);
 	for (uint32_t n = 0; n < header->names_high; n++) {
 		const struct name_record *record = &core->tables.names[n];

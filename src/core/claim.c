@@ -48,8 +48,7 @@ static void name_link(struct core *core, uint32_t n)
 	const struct name_record *record = name_record(core, n);
 	struct name *name = &core->names[n];
 
-	list_init(&name->object_link);
-	list_add_tail(&core->objects[record->object].names, &name->object_link);
+	index_list_add_tail(object_names(core), &core->objects[record->object].names, n);
 	if (!record->pending)
 		hash_map_add(&core->names_by_text, &name->by_text,
 			name_hash(core, record->uid, record->text));
@@ -83,7 +82,8 @@ void name_bind(struct core *core, uint32_t uid, const char *text, uint32_t o)
 
 		tables_change(&core->tables, &record->object);
 		record->object = o;
-		list_move_tail(&core->objects[o].names, &core->names[n].object_link);
+		index_list_remove(object_names(core), &core->objects[before].names, n);
+		index_list_add_tail(object_names(core), &core->objects[o].names, n);
 		object_reconsider(core, before);
 	}
 	object_reconsider(core, o);
@@ -102,7 +102,7 @@ void name_drop(struct core *core, uint32_t n)
 
 	if (!record->pending)
 		hash_map_remove(&core->names_by_text, &name->by_text);
-	list_remove(&name->object_link);
+	index_list_remove(object_names(core), &core->objects[o].names, n);
 	account_get(core, record->uid)->n_names--;
 	core->n_names--;
 	tables_change(&core->tables, &record->used);
@@ -113,11 +113,10 @@ void name_drop(struct core *core, uint32_t n)
 
 void names_bind_pending(struct core *core, uint32_t o)
 {
-	struct list *link;
+	uint32_t n;
 
-	list_for_each(link, &core->objects[o].names) {
-		struct name *name = container_of(link, struct name, object_link);
-		struct name_record *record = name_record(core, name - core->names);
+	index_list_for_each(n, object_names(core), &core->objects[o].names) {
+		struct name_record *record = name_record(core, n);
 		const uint32_t before = name_find(core, record->uid, record->text);
 
 		if (!record->pending)
@@ -126,7 +125,7 @@ void names_bind_pending(struct core *core, uint32_t o)
 			name_drop(core, before);
 		tables_change(&core->tables, &record->pending);
 		record->pending = 0;
-		hash_map_add(&core->names_by_text, &name->by_text,
+		hash_map_add(&core->names_by_text, &core->names[n].by_text,
 			name_hash(core, record->uid, record->text));
 	}
 }
@@ -168,8 +167,7 @@ static void lease_link(struct core *core, uint32_t l)
 	const struct lease_record *record = lease_record(core, l);
 	struct lease *lease = &core->leases[l];
 
-	list_init(&lease->object_link);
-	list_add_tail(&core->objects[record->object].leases, &lease->object_link);
+	index_list_add_tail(object_leases(core), &core->objects[record->object].leases, l);
 	hash_map_add(&core->leases_by_token, &lease->by_token,
 		object_id_hash(core, &record->token));
 	heap_add(&core->lease_deadlines, &lease->deadline, record->expires_ns);
@@ -211,7 +209,7 @@ void lease_drop(struct core *core, uint32_t l)
 
 	hash_map_remove(&core->leases_by_token, &lease->by_token);
 	heap_remove(&core->lease_deadlines, &lease->deadline);
-	list_remove(&lease->object_link);
+	index_list_remove(object_leases(core), &core->objects[o].leases, l);
 	account_get(core, record->uid)->n_leases--;
 	core->n_leases--;
 	tables_change(&core->tables, &record->used);
@@ -238,15 +236,13 @@ void lease_recover(struct core *core, uint32_t l)
 void claims_drop_all(struct core *core, uint32_t o)
 {
 	struct object *object = &core->objects[o];
-	struct name *name;
-	struct lease *lease;
 
-	while ((name = list_first(&object->names, struct name, object_link))) {
-		name_drop(core, name - core->names);
+	while (!index_list_empty(&object->names)) {
+		name_drop(core, object->names.first);
 		tables_breathe(&core->tables);
 	}
-	while ((lease = list_first(&object->leases, struct lease, object_link))) {
-		lease_drop(core, lease - core->leases);
+	while (!index_list_empty(&object->leases)) {
+		lease_drop(core, object->leases.first);
 		tables_breathe(&core->tables);
 	}
 }

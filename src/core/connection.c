@@ -25,7 +25,7 @@ static void link_connection(struct core *core, uint32_t conn)
 	struct connection *connection = &core->connections[conn];
 
 	*connection = (struct connection){ .groups = NULL };
-	list_init(&connection->holdings);
+	index_list_init(&connection->holdings);
 	list_init(&connection->pendings);
 	connection->account = account_get(core, connection_record(core, conn)->uid);
 	connection->account->n_connections++;
@@ -82,14 +82,13 @@ void connection_end(struct core *core, uint32_t conn)
 	struct connection_record *record = connection_record(core, conn);
 	struct connection *connection = &core->connections[conn];
 	struct pending *pending;
-	struct holding *holding;
 
 	while ((pending = list_first(&connection->pendings, struct pending, link)))
 		pending_abandon(core, pending);
 	tables_change(&core->tables, &record->flags);
 	record->flags |= CONNECTION_DYING;
-	while ((holding = list_first(&connection->holdings, struct holding, connection_link))) {
-		const uint32_t h = holding_index(core, holding);
+	while (!index_list_empty(&connection->holdings)) {
+		const uint32_t h = connection->holdings.first;
 
 		holding_subtract(core, h, holding_record(core, h)->refs,
 			holding_record(core, h)->pins);
@@ -176,12 +175,10 @@ void core_identify(struct core *core, int64_t now, uint32_t conn, pid_t pid, int
 static void copy_holdings(struct core *core, uint32_t parent, uint32_t child)
 {
 	struct connection_record *record = connection_record(core, child);
-	struct list *link;
+	uint32_t h;
 
-	list_for_each(link, &core->connections[parent].holdings) {
-		const struct holding *holding = container_of(link, struct holding, connection_link);
-		const struct holding_record *theirs =
-			holding_record(core, holding_index(core, holding));
+	index_list_for_each(h, connection_holdings(core), &core->connections[parent].holdings) {
+		const struct holding_record *theirs = holding_record(core, h);
 
 		if (object_record(core, theirs->object)->state == WIRE_CREATED ||
 			holding_find(core, child, theirs->object) != TABLES_NONE)

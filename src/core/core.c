@@ -71,9 +71,9 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 	list_init(&core->fresh);
 	list_init(&core->subscribers);
 	queue_init(core);
-	core->policy_ops = ops;
-	core->policy = ops->new();
 	alloc_derived(core);
+	core->policy_ops = ops;
+	core->policy = ops->new(policy_victims(core));
 	events_recover(core);
 	if (used)
 		r = recover(core);
@@ -134,9 +134,9 @@ struct core *core_close(struct core *core)
 	arena_deinit(&core->arena);
 	heap_deinit(&core->deadlines);
 	heap_deinit(&core->lease_deadlines);
-	hash_map_deinit(&core->objects_by_id);
-	hash_map_deinit(&core->deleted_by_id);
-	hash_map_deinit(&core->holdings_by_pair);
+	index_map_deinit(&core->objects_by_id);
+	index_map_deinit(&core->deleted_by_id);
+	index_map_deinit(&core->holdings_by_pair);
 	hash_map_deinit(&core->names_by_text);
 	hash_map_deinit(&core->leases_by_token);
 	hash_map_deinit(&core->gone_by_id);

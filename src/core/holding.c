@@ -14,15 +14,12 @@ static uint64_t pair_hash(uint32_t conn, uint32_t o)
 
 uint32_t holding_find(const struct core *core, uint32_t conn, uint32_t o)
 {
-	struct hash_node *node;
+	uint32_t h;
 
-	hash_map_for_each(node, &core->holdings_by_pair, pair_hash(conn, o)) {
-		const uint32_t h = container_of(node, struct holding, by_pair) - core->holdings;
-
+	index_map_for_each(h, &core->holdings_by_pair, holdings_by_pair(core), pair_hash(conn, o))
 		if (holding_record(core, h)->connection == conn && holding_record(core, h)->object == o)
-			return h;
-	}
-	return TABLES_NONE;
+			break;
+	return h;
 }
 
 bool holding_room(const struct core *core, uint32_t conn, uint32_t n)
@@ -37,16 +34,13 @@ bool holding_room(const struct core *core, uint32_t conn, uint32_t n)
 static void link_holding(struct core *core, uint32_t h)
 {
 	const struct holding_record *record = holding_record(core, h);
-	struct holding *holding = &core->holdings[h];
 	struct connection *connection = &core->connections[record->connection];
 	struct object *object = &core->objects[record->object];
 
-	*holding = (struct holding){ .listed_refs = 0 };
-	list_init(&holding->connection_link);
-	list_init(&holding->object_link);
-	list_add_tail(&connection->holdings, &holding->connection_link);
-	list_add_tail(&object->holdings, &holding->object_link);
-	hash_map_add(&core->holdings_by_pair, &holding->by_pair,
+	core->holdings[h] = (struct holding){ .listed_refs = 0 };
+	index_list_add_tail(connection_holdings(core), &connection->holdings, h);
+	index_list_add_tail(object_holdings(core), &object->holdings, h);
+	index_map_add(&core->holdings_by_pair, holdings_by_pair(core), h,
 		pair_hash(record->connection, record->object));
 	connection->held_bytes += object_bytes(core, record->object);
 	connection->n_holdings++;
@@ -75,7 +69,7 @@ void holding_add(struct core *core, uint32_t conn, uint32_t o, uint32_t refs, ui
 		h = record_take(&core->tables, &core->tables.free_holdings);
 		assert(h != TABLES_NONE); /* holding_room() */
 		record = tables_change(&core->tables, holding_record(core, h));
-		*record = (struct holding_record){ .connection = conn, .object = o, .used = 1 };
+		*record = (struct holding_record){ .connection = conn, .object = o };
 		link_holding(core, h);
 	} else {
 		record = tables_change(&core->tables, holding_record(core, h));
@@ -93,15 +87,14 @@ void holding_add(struct core *core, uint32_t conn, uint32_t o, uint32_t refs, ui
 static void unlink_holding(struct core *core, uint32_t h)
 {
 	const struct holding_record *record = holding_record(core, h);
-	struct holding *holding = &core->holdings[h];
 	struct connection *connection = &core->connections[record->connection];
 
 	connection->held_bytes -= object_bytes(core, record->object);
 	connection->n_holdings--;
 	connection->account->n_holdings--;
-	hash_map_remove(&core->holdings_by_pair, &holding->by_pair);
-	list_remove(&holding->connection_link);
-	list_remove(&holding->object_link);
+	index_map_remove(&core->holdings_by_pair, holdings_by_pair(core), h);
+	index_list_remove(connection_holdings(core), &connection->holdings, h);
+	index_list_remove(object_holdings(core), &core->objects[record->object].holdings, h);
 }
 
 bool holding_subtract(struct core *core, uint32_t h, uint32_t refs, uint32_t pins)
@@ -139,15 +132,13 @@ void holding_end(struct core *core, uint32_t h)
 	count_pins(core, o, 0, record->pins);
 	unlink_holding(core, h);
 	tables_change(&core->tables, record);
-	record->used = 0;
+	record->refs = record->pins = 0;
 	record_give(&core->tables.free_holdings, h);
 }
 
-void holding_forget_bytes(struct core *core, struct holding *holding, uint64_t bytes)
+void holding_forget_bytes(struct core *core, uint32_t h, uint64_t bytes)
 {
-	const struct holding_record *record = holding_record(core, holding_index(core, holding));
-
-	core->connections[record->connection].held_bytes -= bytes;
+	core->connections[holding_record(core, h)->connection].held_bytes -= bytes;
 }
 
 void holding_recover(struct core *core, uint32_t h)

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 struct core;
-struct holding;
 
 /* Index, or TABLES_NONE. */
 uint32_t holding_find(const struct core *core, uint32_t conn, uint32_t o);
@@ -24,7 +23,7 @@ bool holding_subtract(struct core *core, uint32_t h, uint32_t refs, uint32_t pin
 /* Give back all of it, without aborting a draft. */
 void holding_end(struct core *core, uint32_t h);
 /* The object's memory goes before the holding does. */
-void holding_forget_bytes(struct core *core, struct holding *holding, uint64_t bytes);
+void holding_forget_bytes(struct core *core, uint32_t h, uint64_t bytes);
 void holding_recover(struct core *core, uint32_t h);
 
 #endif

@@ -21,18 +21,25 @@
 
 /* ---- order of creation ---- */
 
+static uint64_t sequence_of(const struct order_entry *entry)
+{
+	return (uint64_t)entry->sequence[1] << 32 | entry->sequence[0];
+}
+
 static bool is_stale(const struct core *core, const struct order_entry *entry)
 {
 	const struct object_record *record = object_record(core, entry->object);
 
-	return record->state == 0 || record->sequence != entry->sequence;
+	return record->state == 0 || record->sequence != sequence_of(entry);
 }
 
 void order_add(struct core *core, uint32_t o)
 {
+	const uint64_t sequence = object_record(core, o)->sequence;
+
 	must_grow(&core->order, &core->order_room, core->n_order + 1, sizeof *core->order);
 	core->order[core->n_order++] = (struct order_entry){
-		.sequence = object_record(core, o)->sequence,
+		.sequence = { (uint32_t)sequence, sequence >> 32 },
 		.object = o,
 	};
 }
@@ -52,8 +59,7 @@ void order_forget(struct core *core)
 
 static int compare(const void *a, const void *b)
 {
-	const uint64_t x = ((const struct order_entry *)a)->sequence;
-	const uint64_t y = ((const struct order_entry *)b)->sequence;
+	const uint64_t x = sequence_of(a), y = sequence_of(b);
 
 	return x < y ? -1 : x > y;
 }
@@ -72,7 +78,7 @@ static size_t order_after(const struct core *core, uint64_t sequence)
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
 
-		if (core->order[middle].sequence <= sequence)
+		if (sequence_of(&core->order[middle]) <= sequence)
 			low = middle + 1;
 		else
 			high = middle;
@@ -92,13 +98,10 @@ static bool is_shown(const struct core *core, uint32_t conn, uint32_t o)
 /* The object's names, copied.  Return: bytes. */
 static uint32_t copy_names(struct core *core, uint32_t o, const char **namesp)
 {
-	struct list *link;
-	uint32_t size = 0, n = 0;
+	uint32_t size = 0, n = 0, i;
 	char *names, *at;
 
-	list_for_each(link, &core->objects[o].names) {
-		const uint32_t i = container_of(link, struct name, object_link) - core->names;
-
+	index_list_for_each(i, object_names(core), &core->objects[o].names) {
 		size += strlen(core->tables.names[i].text) + 1;
 		if (++n == NAMES_MAX)
 			break;
@@ -106,9 +109,7 @@ static uint32_t copy_names(struct core *core, uint32_t o, const char **namesp)
 	if (n == 0)
 		return 0;
 	names = at = scratch_alloc(core, size, 1);
-	list_for_each(link, &core->objects[o].names) {
-		const uint32_t i = container_of(link, struct name, object_link) - core->names;
-
+	index_list_for_each(i, object_names(core), &core->objects[o].names) {
 		at = stpcpy(at, core->tables.names[i].text) + 1;
 		if (--n == 0)
 			break;
@@ -121,13 +122,13 @@ static void describe_whole(struct core *core, uint32_t o, struct wire_item *item
 {
 	const struct object *object = &core->objects[o];
 	const struct object_record *record = object_record(core, o);
-	struct list *link;
 	uint64_t claims = record->flags & OBJECT_HELD ? 1 : 0;
+	uint32_t i;
 
 	object_describe(core, o, item);
-	list_for_each(link, &object->names)
+	index_list_for_each(i, object_names(core), &object->names)
 		claims++;
-	list_for_each(link, &object->leases)
+	index_list_for_each(i, object_leases(core), &object->leases)
 		claims++;
 	item->refs = MIN(object->refs + claims, UINT32_MAX);
 	item->pins = MIN(object->pins, UINT32_MAX);
@@ -151,7 +152,7 @@ void request_list(struct core *core, uint32_t conn, const struct wire_request *r
 		i++, looks++) {
 		const struct order_entry *entry = &core->order[i];
 
-		cursor = entry->sequence;
+		cursor = sequence_of(entry);
 		if (is_stale(core, entry) || !is_shown(core, conn, entry->object))
 			continue;
 		describe_whole(core, entry->object, &items[n]);
@@ -167,13 +168,10 @@ void request_list(struct core *core, uint32_t conn, const struct wire_request *r
 static uint32_t list_holders(struct core *core, uint32_t o, struct wire_holder *holders)
 {
 	const struct object *object = &core->objects[o];
-	struct list *link;
-	uint32_t n = 0;
+	uint32_t n = 0, i;
 
-	list_for_each(link, &object->holdings) {
-		const struct holding *holding = container_of(link, struct holding, object_link);
-		const struct holding_record *record =
-			holding_record(core, holding_index(core, holding));
+	index_list_for_each(i, object_holdings(core), &object->holdings) {
+		const struct holding_record *record = holding_record(core, i);
 		const struct connection_record *of = connection_record(core, record->connection);
 
 		if (n == HOLDERS_MAX)
@@ -187,9 +185,8 @@ static uint32_t list_holders(struct core *core, uint32_t o, struct wire_holder *
 			.text = scratch_text(core, "%.16s", of->comm),
 		};
 	}
-	list_for_each(link, &object->names) {
-		const struct name *name = container_of(link, struct name, object_link);
-		const struct name_record *record = &core->tables.names[name - core->names];
+	index_list_for_each(i, object_names(core), &object->names) {
+		const struct name_record *record = &core->tables.names[i];
 
 		if (n == HOLDERS_MAX)
 			return n;
@@ -200,9 +197,8 @@ static uint32_t list_holders(struct core *core, uint32_t o, struct wire_holder *
 			.text = scratch_text(core, "%s", record->text),
 		};
 	}
-	list_for_each(link, &object->leases) {
-		const struct lease *lease = container_of(link, struct lease, object_link);
-		const struct lease_record *record = &core->tables.leases[lease - core->leases];
+	index_list_for_each(i, object_leases(core), &object->leases) {
+		const struct lease_record *record = &core->tables.leases[i];
 
 		if (n == HOLDERS_MAX)
 			return n;

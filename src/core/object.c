@@ -29,15 +29,12 @@ const char *object_id_text(struct core *core, const struct id128 *id)
 
 uint32_t object_find(const struct core *core, const struct id128 *id)
 {
-	struct hash_node *node;
+	uint32_t o;
 
-	hash_map_for_each(node, &core->objects_by_id, object_id_hash(core, id)) {
-		const uint32_t o = container_of(node, struct object, by_id) - core->objects;
-
+	index_map_for_each(o, &core->objects_by_id, objects_by_id(core), object_id_hash(core, id))
 		if (id128_equal(&object_record(core, o)->id, id))
-			return o;
-	}
-	return TABLES_NONE;
+			break;
+	return o;
 }
 
 uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint32_t conn)
@@ -50,13 +47,11 @@ uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint3
 uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn,
 	uint64_t after)
 {
-	uint32_t oldest = TABLES_NONE;
-	struct hash_node *node;
+	uint32_t oldest = TABLES_NONE, o;
 
 	if (core->deleted_by_id.n == 0)
 		return TABLES_NONE;
-	hash_map_for_each(node, &core->deleted_by_id, object_id_hash(core, id)) {
-		const uint32_t o = container_of(node, struct object, by_id) - core->objects;
+	index_map_for_each(o, &core->deleted_by_id, objects_by_id(core), object_id_hash(core, id)) {
 		const struct object_record *record = object_record(core, o);
 
 		if (record->sequence > after && id128_equal(&record->id, id) &&
@@ -83,7 +78,8 @@ static bool may_be_evicted(const struct core *core, uint32_t o)
 	const struct object *object = &core->objects[o];
 
 	return record->state == WIRE_RESIDENT && record->flags == 0 && object->refs == 0 &&
-	       object->pins == 0 && list_empty(&object->names) && list_empty(&object->leases);
+	       object->pins == 0 && index_list_empty(&object->names) &&
+	       index_list_empty(&object->leases);
 }
 
 static uint64_t victim_bytes(const struct core *core, uint32_t o)
@@ -94,17 +90,16 @@ static uint64_t victim_bytes(const struct core *core, uint32_t o)
 static void victim_add(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
-	struct object *object = &core->objects[o];
 	struct account *account = account_get(core, record->uid);
 	const struct policy_object view = {
-		.link = &object->victim_link,
+		.object = o,
 		.use = record->use,
 		.accesses = record->accesses,
 		.bytes = victim_bytes(core, o),
 	};
 
 	core->policy_ops->add(core->policy, &view);
-	list_add_tail(&account->victims, &object->own_link);
+	index_list_add_tail(account_victims(core), &account->victims, o);
 	account->victim_bytes += view.bytes;
 	core->victim_bytes += view.bytes;
 	core->n_victims++;
@@ -112,12 +107,11 @@ static void victim_add(struct core *core, uint32_t o)
 
 static void victim_remove(struct core *core, uint32_t o)
 {
-	struct object *object = &core->objects[o];
 	struct account *account = account_get(core, object_record(core, o)->uid);
 	const uint64_t bytes = victim_bytes(core, o);
 
-	core->policy_ops->remove(core->policy, &object->victim_link);
-	list_remove(&object->own_link);
+	core->policy_ops->remove(core->policy, o);
+	index_list_remove(account_victims(core), &account->victims, o);
 	account->victim_bytes -= bytes;
 	core->victim_bytes -= bytes;
 	core->n_victims--;
@@ -125,8 +119,7 @@ static void victim_remove(struct core *core, uint32_t o)
 
 uint32_t object_victim(const struct core *core)
 {
-	return object_index(core, container_of(core->policy_ops->victim(core->policy),
-		struct object, victim_link));
+	return core->policy_ops->victim(core->policy);
 }
 
 /* ---- charges ---- */
@@ -148,12 +141,12 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	struct object *object = &core->objects[o];
 	const uint64_t data = object_bytes(core, o), metadata = blob_charge(record->metadata_size);
 	const int fd = record->fd;
-	struct list *link;
+	uint32_t h;
 
 	if (fd < 0)
 		return;
-	list_for_each(link, &object->holdings)
-		holding_forget_bytes(core, container_of(link, struct holding, object_link), data);
+	index_list_for_each(h, object_holdings(core), &object->holdings)
+		holding_forget_bytes(core, h, data);
 	if (object->pins)
 		core->pinned_bytes -= data;
 	core->object_bytes -= data;
@@ -185,13 +178,13 @@ static void end(struct core *core, uint32_t o)
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
 
-	assert(record->fd < 0 && list_empty(&object->holdings));
-	assert(list_empty(&object->names) && list_empty(&object->leases));
+	assert(record->fd < 0 && index_list_empty(&object->holdings));
+	assert(index_list_empty(&object->names) && index_list_empty(&object->leases));
 	if (record->flags & OBJECT_DELETED) {
-		hash_map_remove(&core->deleted_by_id, &object->by_id);
+		index_map_remove(&core->deleted_by_id, objects_by_id(core), o);
 		core->n_deleted--;
 	} else {
-		hash_map_remove(&core->objects_by_id, &object->by_id);
+		index_map_remove(&core->objects_by_id, objects_by_id(core), o);
 		if (record->state == WIRE_CREATED)
 			core->n_created--;
 		else
@@ -208,7 +201,7 @@ void object_reconsider(struct core *core, uint32_t o)
 {
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
-	const bool was = list_linked(&object->victim_link), is = may_be_evicted(core, o);
+	const bool was = index_linked(&object->victim_link), is = may_be_evicted(core, o);
 
 	if (is && !was) {
 		record->use = ++core->tables.header->uses;
@@ -216,11 +209,11 @@ void object_reconsider(struct core *core, uint32_t o)
 	} else if (was && !is) {
 		victim_remove(core, o);
 	}
-	if (record->flags & OBJECT_DELETED && list_empty(&object->names) &&
-		list_empty(&object->leases)) {
+	if (record->flags & OBJECT_DELETED && index_list_empty(&object->names) &&
+		index_list_empty(&object->leases)) {
 		if (object->pins == 0)
 			drop_memory(core, o, false);
-		if (list_empty(&object->holdings))
+		if (index_list_empty(&object->holdings))
 			end(core, o);
 	}
 }
@@ -242,18 +235,19 @@ static void link_object(struct core *core, uint32_t o)
 	struct object *object = &core->objects[o];
 
 	*object = (struct object){ .refs = 0 };
-	list_init(&object->holdings);
-	list_init(&object->names);
-	list_init(&object->leases);
-	list_init(&object->victim_link);
-	list_init(&object->own_link);
+	index_list_init(&object->holdings);
+	index_list_init(&object->names);
+	index_list_init(&object->leases);
+	index_link_init(&object->victim_link);
+	index_link_init(&object->own_link);
 	if (record->flags & OBJECT_DELETED) {
-		hash_map_add(&core->deleted_by_id, &object->by_id,
+		index_map_add(&core->deleted_by_id, objects_by_id(core), o,
 			object_id_hash(core, &record->id));
 		core->n_deleted++;
 		return;
 	}
-	hash_map_add(&core->objects_by_id, &object->by_id, object_id_hash(core, &record->id));
+	index_map_add(&core->objects_by_id, objects_by_id(core), o,
+		object_id_hash(core, &record->id));
 	if (record->state == WIRE_CREATED)
 		core->n_created++;
 	else
@@ -315,14 +309,12 @@ void object_seal(struct core *core, uint32_t o, uint64_t serial)
 void object_abort(struct core *core, uint32_t o)
 {
 	struct object *object = &core->objects[o];
-	struct holding *holding;
-	struct name *name;
 
 	assert(object_record(core, o)->state == WIRE_CREATED);
-	while ((holding = list_first(&object->holdings, struct holding, object_link)))
-		holding_end(core, holding_index(core, holding));
-	while ((name = list_first(&object->names, struct name, object_link)))
-		name_drop(core, name - core->names);
+	while (!index_list_empty(&object->holdings))
+		holding_end(core, object->holdings.first);
+	while (!index_list_empty(&object->names))
+		name_drop(core, object->names.first);
 	events_note(core, object_record(core, o), WIRE_EVENT_ABORTED);
 	drop_memory(core, o, false);
 	end(core, o);
@@ -333,20 +325,21 @@ void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
 
-	if (list_linked(&object->victim_link))
+	if (index_linked(&object->victim_link))
 		victim_remove(core, o);
 	gone_note(core, record, reason);
 	events_note(core, record, reason == GONE_LOST ? WIRE_EVENT_LOST : WIRE_EVENT_DELETED);
 	tables_change(&core->tables, record);
 	record->flags |= OBJECT_DELETED;
-	hash_map_remove(&core->objects_by_id, &object->by_id);
-	hash_map_add(&core->deleted_by_id, &object->by_id, object_id_hash(core, &record->id));
+	index_map_remove(&core->objects_by_id, objects_by_id(core), o);
+	index_map_add(&core->deleted_by_id, objects_by_id(core), o,
+		object_id_hash(core, &record->id));
 	core->n_resident--;
 	core->n_deleted++;
 	if (reason == GONE_LOST)
 		drop_memory(core, o, true);
 	watch_gone(core, record);
-	if (list_empty(&object->names) && list_empty(&object->leases))
+	if (index_list_empty(&object->names) && index_list_empty(&object->leases))
 		object_reconsider(core, o);
 	else
 		claims_drop_all(core, o); /* the last one reconsiders */
@@ -416,7 +409,7 @@ void object_recover_end(struct core *core, uint32_t o)
 	const struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
 
-	if (record->state == WIRE_CREATED && list_empty(&object->holdings)) {
+	if (record->state == WIRE_CREATED && index_list_empty(&object->holdings)) {
 		object_abort(core, o);
 	} else if (record->flags & OBJECT_DELETED) {
 		claims_drop_all(core, o);

@@ -3,18 +3,19 @@
 #include <stdlib.h>
 
 #include "core/policy.h"
-#include "ds/list.h"
 #include "ds/memory.h"
 
 struct policy {
-	struct list oldest_first;
+	struct index_list oldest_first;
+	struct index_links links;
 };
 
-static struct policy *lru_new(void)
+static struct policy *lru_new(struct index_links links)
 {
 	struct policy *policy = must_alloc(1, sizeof *policy);
 
-	list_init(&policy->oldest_first);
+	index_list_init(&policy->oldest_first);
+	policy->links = links;
 	return policy;
 }
 
@@ -25,17 +26,17 @@ static void lru_free(struct policy *policy)
 
 static void lru_add(struct policy *policy, const struct policy_object *object)
 {
-	list_add_tail(&policy->oldest_first, object->link);
+	index_list_add_tail(policy->links, &policy->oldest_first, object->object);
 }
 
-static void lru_remove(struct policy *policy, struct list *link)
+static void lru_remove(struct policy *policy, uint32_t object)
 {
-	list_remove(link);
+	index_list_remove(policy->links, &policy->oldest_first, object);
 }
 
-static struct list *lru_victim(const struct policy *policy)
+static uint32_t lru_victim(const struct policy *policy)
 {
-	return list_empty(&policy->oldest_first) ? NULL : policy->oldest_first.next;
+	return policy->oldest_first.first;
 }
 
 const struct policy_ops policy_lru = {

@@ -11,12 +11,13 @@
 
 #include <stdint.h>
 
-struct list;
+#include "ds/index-list.h"
+
 struct policy;
 
 /* What a policy may know of an object. */
 struct policy_object {
-	struct list *link; /* the policy's to use while the object is in it */
+	uint32_t object;
 	uint64_t use;      /* number of its last use, rising over the store's life */
 	uint64_t accesses;
 	uint64_t bytes;
@@ -24,13 +25,14 @@ struct policy_object {
 
 struct policy_ops {
 	const char *name;
-	struct policy *(*new)(void);
+	/* links: one for each object, the policy's to use while the object is in it. */
+	struct policy *(*new)(struct index_links links);
 	void (*free)(struct policy *policy);
 	/* The object may be evicted from now on.  On recovery they come in order of use. */
 	void (*add)(struct policy *policy, const struct policy_object *object);
-	void (*remove)(struct policy *policy, struct list *link);
-	/* The link of the object to evict next, or NULL. */
-	struct list *(*victim)(const struct policy *policy);
+	void (*remove)(struct policy *policy, uint32_t object);
+	/* The object to evict next, or INDEX_NONE. */
+	uint32_t (*victim)(const struct policy *policy);
 };
 
 extern const struct policy_ops policy_lru;

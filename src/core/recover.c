@@ -79,7 +79,7 @@ static int recover_holdings(struct core *core)
 	for (uint32_t h = header->holdings_high; h-- > 0;) {
 		const struct holding_record *record = holding_record(core, h);
 
-		if (!record->used) {
+		if (!holding_is_used(record)) {
 			record_give(&core->tables.free_holdings, h);
 			continue;
 		}

@@ -135,7 +135,7 @@ static void note_listed(struct core *core, uint32_t conn, const struct wire_item
 void request_reconcile(struct core *core, uint32_t conn, const struct wire_request *request)
 {
 	struct connection *connection = &core->connections[conn];
-	struct list *link, *following;
+	uint32_t h, following;
 
 	if (!connection->reconciling || request->generation != core_generation(core))
 		return;
@@ -144,9 +144,8 @@ void request_reconcile(struct core *core, uint32_t conn, const struct wire_reque
 	if (request->more)
 		return;
 	connection->reconciling = false;
-	list_for_each_safe(link, following, &connection->holdings) {
-		struct holding *holding = container_of(link, struct holding, connection_link);
-		const uint32_t h = holding_index(core, holding);
+	index_list_for_each_safe(h, following, connection_holdings(core), &connection->holdings) {
+		const struct holding *holding = &core->holdings[h];
 		const struct holding_record *record = holding_record(core, h);
 
 		holding_subtract(core, h, record->refs - holding->listed_refs,

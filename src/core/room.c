@@ -115,8 +115,7 @@ enum room room_quota(struct core *core, struct account *account, uint64_t bytes)
 	while (!room_quota_fits(account, bytes)) {
 		if (core->n_freeing_fds >= CLOSING_MAX)
 			return ROOM_SOON;
-		object_evict(core, object_index(core,
-			list_first(&account->victims, struct object, own_link)));
+		object_evict(core, account->victims.first);
 	}
 	return ROOM_YES;
 }

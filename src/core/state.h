@@ -25,23 +25,25 @@
 #include "core/tables.h"
 #include "ds/hash.h"
 #include "ds/heap.h"
+#include "ds/index-map.h"
 #include "ds/list.h"
 
 #define CORE_CONNECTION_FDS 3 /* call socket, service socket, pidfd */
 
 /* ---- derived, parallel to the tables ---- */
 
+/* Objects and holdings exist by the million: every byte of these two counts. */
 struct object {
-	struct hash_node by_id;  /* in core.objects_by_id, or core.deleted_by_id */
-	struct list holdings, names, leases;
-	struct list victim_link; /* the policy's, while it may be evicted */
-	struct list own_link;    /* in its account's victims, likewise */
-	uint64_t refs, pins;     /* sums over its holdings */
+	struct index_node by_id; /* in core.objects_by_id, or core.deleted_by_id */
+	struct index_list holdings, names, leases;
+	struct index_link victim_link; /* the policy's, while it may be evicted */
+	struct index_link own_link;    /* in its account's victims, likewise */
 	uint32_t sealing;        /* ticket of the SEAL in flight; 0: none */
+	uint64_t refs, pins;     /* sums over its holdings */
 };
 
 struct connection {
-	struct list holdings;
+	struct index_list holdings;
 	struct list pendings;    /* waiting requests, oldest first */
 	struct account *account;
 	gid_t *groups;
@@ -53,19 +55,19 @@ struct connection {
 };
 
 struct holding {
-	struct hash_node by_pair;
-	struct list connection_link, object_link;
+	struct index_node by_pair;
+	struct index_link connection_link, object_link;
 	uint32_t listed_refs, listed_pins; /* by RECONCILE so far */
 };
 
 struct name {
 	struct hash_node by_text; /* not while it is a draft's */
-	struct list object_link;
+	struct index_link object_link;
 };
 
 struct lease {
 	struct hash_node by_token;
-	struct list object_link;
+	struct index_link object_link;
 	struct heap_node deadline;
 };
 
@@ -78,7 +80,7 @@ struct account {
 	uint64_t quota;           /* bytes; UINT64_MAX: none */
 	uint64_t bytes;           /* charged for its objects and makes, metadata included */
 	uint64_t victim_bytes;    /* of it, what may be evicted */
-	struct list victims;      /* its objects that may be evicted, longest first */
+	struct index_list victims; /* its objects that may be evicted, longest first */
 	uint32_t n_connections, n_holdings, n_names, n_leases;
 	uint64_t pending_bytes;   /* copied for its waiting requests */
 	struct list ring_link;    /* in core.queue.ring, while creates of it wait */
@@ -220,8 +222,9 @@ struct core {
 	struct holding *holdings;
 	struct name *names;
 	struct lease *leases;
-	struct hash_map objects_by_id, deleted_by_id, holdings_by_pair, names_by_text,
-		leases_by_token, gone_by_id, accounts_by_uid, makes_by_id, watched_by_id;
+	struct index_map objects_by_id, deleted_by_id, holdings_by_pair;
+	struct hash_map names_by_text, leases_by_token, gone_by_id, accounts_by_uid, makes_by_id,
+		watched_by_id;
 	struct hash_node *gone;     /* parallel to tables.gone */
 	struct list accounts;
 	struct heap deadlines, lease_deadlines;
@@ -247,7 +250,7 @@ struct core {
 
 	/* objects in order of creation, with gaps; see core/look.c */
 	struct order_entry {
-		uint64_t sequence;
+		uint32_t sequence[2]; /* low and high half: 12 bytes, not 16 */
 		uint32_t object;
 	} *order;
 	size_t n_order, order_room;
@@ -276,14 +279,46 @@ static inline struct holding_record *holding_record(const struct core *core, uin
 	return &core->tables.holdings[h];
 }
 
-static inline uint32_t object_index(const struct core *core, const struct object *object)
+/* ---- the links of what is linked by index ---- */
+
+static inline struct index_nodes objects_by_id(const struct core *core)
 {
-	return object - core->objects;
+	return INDEX_NODES(core->objects, by_id);
 }
 
-static inline uint32_t holding_index(const struct core *core, const struct holding *holding)
+static inline struct index_nodes holdings_by_pair(const struct core *core)
 {
-	return holding - core->holdings;
+	return INDEX_NODES(core->holdings, by_pair);
+}
+
+static inline struct index_links object_holdings(const struct core *core)
+{
+	return INDEX_LINKS(core->holdings, object_link);
+}
+
+static inline struct index_links connection_holdings(const struct core *core)
+{
+	return INDEX_LINKS(core->holdings, connection_link);
+}
+
+static inline struct index_links object_names(const struct core *core)
+{
+	return INDEX_LINKS(core->names, object_link);
+}
+
+static inline struct index_links object_leases(const struct core *core)
+{
+	return INDEX_LINKS(core->leases, object_link);
+}
+
+static inline struct index_links policy_victims(const struct core *core)
+{
+	return INDEX_LINKS(core->objects, victim_link);
+}
+
+static inline struct index_links account_victims(const struct core *core)
+{
+	return INDEX_LINKS(core->objects, own_link);
 }
 
 /* Everything that is charged against capacity. */

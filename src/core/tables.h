@@ -83,12 +83,17 @@ struct connection_record {
 	struct done_record done[TABLES_DONE_MAX];
 };
 
+/* The record is used while it has either references or pins. */
 struct holding_record {
 	uint32_t connection;
 	uint32_t object;
 	uint32_t refs, pins;
-	uint32_t used;
 };
+
+static inline bool holding_is_used(const struct holding_record *record)
+{
+	return record->refs || record->pins;
+}
 
 struct name_record {
 	uint32_t used;

@@ -462,7 +462,8 @@ static uint64_t digest(void)
 	tables.objects = objects;
 	MIX(objects, tables.header->objects_high, sizeof *tables.objects, state);
 	MIX(connections, tables.header->connections_high, sizeof *tables.connections, flags);
-	MIX(holdings, tables.header->holdings_high, sizeof *tables.holdings, used);
+	MIX(holdings, tables.header->holdings_high, sizeof *tables.holdings,
+		refs || tables.holdings[i].pins);
 	MIX(names, tables.header->names_high, 64, used);
 	MIX(leases, tables.header->leases_high, sizeof *tables.leases, used);
 	MIX(gone, MIN(tables.header->gone, 100), sizeof *tables.gone, reason);

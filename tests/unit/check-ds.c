@@ -6,6 +6,8 @@
 
 #include "ds/hash.h"
 #include "ds/heap.h"
+#include "ds/index-list.h"
+#include "ds/index-map.h"
 #include "ds/list.h"
 
 /* Reproducible numbers (xorshift). */
@@ -148,6 +150,96 @@ START_TEST(nodes_of_one_hash_come_in_order_of_addition)
 }
 END_TEST
 
+struct indexed {
+	struct index_link link;
+	struct index_node node;
+	uint64_t key;
+	bool present;
+};
+
+START_TEST(an_index_list_is_a_list)
+{
+	enum { N = 40 };
+	static struct indexed array[N];
+	const struct index_links links = INDEX_LINKS(array, link);
+	struct index_list list;
+	uint32_t model[N], n = 0, i, following, seen;
+
+	index_list_init(&list);
+	for (i = 0; i < N; i++)
+		index_link_init(&array[i].link);
+	for (int step = 0; step < 20000; step++) {
+		const uint32_t chosen = draw() % N;
+
+		if (index_linked(&array[chosen].link)) {
+			uint32_t at = 0;
+
+			index_list_remove(links, &list, chosen);
+			while (model[at] != chosen)
+				at++;
+			for (n--; at < n; at++)
+				model[at] = model[at + 1];
+		} else {
+			index_list_add_tail(links, &list, chosen);
+			model[n++] = chosen;
+		}
+		seen = 0;
+		index_list_for_each(i, links, &list) {
+			ck_assert_uint_eq(model[seen++], i);
+			ck_assert(index_linked(&array[i].link));
+		}
+		ck_assert_uint_eq(seen, n);
+		ck_assert(index_list_empty(&list) == (n == 0));
+	}
+	index_list_for_each_safe(i, following, links, &list)
+		index_list_remove(links, &list, i);
+	ck_assert(index_list_empty(&list));
+}
+END_TEST
+
+static uint32_t find_indexed(const struct index_map *map, const struct indexed *array, uint64_t key,
+	uint64_t hash)
+{
+	uint32_t i;
+
+	index_map_for_each(i, map, INDEX_NODES(array, node), hash)
+		if (array[i].key == key)
+			break;
+	return i;
+}
+
+START_TEST(an_index_map_finds_what_is_in_it_while_it_grows)
+{
+	enum { N = 5000 };
+	static struct indexed array[N];
+	const struct index_nodes nodes = INDEX_NODES(array, node);
+	struct index_map map = { .n = 0 };
+	size_t n = 0;
+
+	ck_assert_uint_eq(find_indexed(&map, array, 1, hash_number(1)), INDEX_NONE);
+	for (int step = 0; step < 40000; step++) {
+		const uint32_t i = draw() % N;
+		/* Every seventh key collides with its neighbours. */
+		const uint64_t hash = i % 7 ? hash_number(i) : i / 70;
+
+		array[i].key = i;
+		ck_assert_uint_eq(find_indexed(&map, array, i, hash),
+			array[i].present ? i : INDEX_NONE);
+		if (array[i].present)
+			index_map_remove(&map, nodes, i);
+		else
+			index_map_add(&map, nodes, i, hash);
+		array[i].present = !array[i].present;
+		n += array[i].present ? 1 : -1;
+		ck_assert_uint_eq(map.n, n);
+	}
+	for (uint32_t i = 0; i < N; i++)
+		ck_assert_uint_eq(find_indexed(&map, array, i, i % 7 ? hash_number(i) : i / 70),
+			array[i].present ? i : INDEX_NONE);
+	index_map_deinit(&map);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ds");
@@ -159,6 +251,8 @@ int main(void)
 	tcase_add_test(tcase, a_heap_gives_the_earliest_whatever_is_removed);
 	tcase_add_test(tcase, a_hash_map_finds_what_is_in_it_while_it_grows);
 	tcase_add_test(tcase, nodes_of_one_hash_come_in_order_of_addition);
+	tcase_add_test(tcase, an_index_list_is_a_list);
+	tcase_add_test(tcase, an_index_map_finds_what_is_in_it_while_it_grows);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
