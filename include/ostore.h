@@ -13,8 +13,8 @@
  * Threads: every function may be called from any thread at any time, with two
  * exceptions: ostore_close() must be the last call on a connection, and one
  * handle must not be released, nor one subscription used, by two threads at once.  The library installs no
- * signal handler and starts no thread unless the broker needs its service
- * thread (see ostore_options.no_service_thread).
+ * signal handler.  It has one thread of its own, the service thread, while many releases follow each
+ * other (see ostore_options.no_service_thread).
  *
  * Fork: after fork(2) the child may use its parent's connections and handles;
  * the references behind them are its own from the moment of the fork.  Drafts
@@ -84,7 +84,7 @@ enum ostore_state {
 
 struct ostore_options {
 	size_t size;             /* sizeof(struct ostore_options): room for later fields */
-	bool no_service_thread;  /* decline the service thread; then objects are not evicted in use */
+	bool no_service_thread;  /* decline the service thread: see ostore_connect(3) */
 	int64_t connect_timeout; /* ns to wait for the broker's hello; 0 means 10 s */
 };
 
@@ -219,8 +219,13 @@ bool ostore_is_shared_address(const struct ostore_object *object);
 int ostore_dup(struct ostore_object *object, struct ostore_object **objectp);
 
 /* Drop a handle: the mapping when no other handle of the process needs it, and
- * the reference.  A draft is aborted.  NULL is allowed. */
+ * the reference.  A draft is aborted.  NULL is allowed.
+ * The broker is told at once; but of small objects that are released one right after the
+ * other, with the next request of the connection or after 10 ms, whichever is first. */
 void ostore_release(struct ostore_object *object);
+
+/* The same for n handles, many in one message, sent at once.  Each may be NULL. */
+void ostore_release_many(struct ostore_object *const *objects, size_t n);
 
 /* ostore_wait() - wait until at least num of n objects are sealed
  * @ready: out: n flags.  Takes no references.

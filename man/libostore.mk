@@ -36,6 +36,7 @@ ostore_get_links = \
 	man/links/ostore_object_id.3 \
 	man/links/ostore_owner.3 \
 	man/links/ostore_release.3 \
+	man/links/ostore_release_many.3 \
 	man/links/ostore_size.3 \
 	man/links/ostore_wait.3 \
 	$(NULL)

@@ -201,10 +201,19 @@ void call_forget_all(struct ostore *conn)
 
 /* ---- sending ---- */
 
+/* What came of a system call that said how many descriptors have arrived. */
+static int transmitted(struct ostore *conn, int r)
+{
+	if (r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN)
+		connection_lost(conn);
+	if (r == 0)
+		conn->acked_fds = conn->received_fds;
+	return r == -ENOBUFS || r == -ENOMEM ? -EAGAIN : r;
+}
+
 int call_transmit(struct ostore *conn, struct wire_request *request, int fd)
 {
 	ssize_t size;
-	int r;
 
 	if (request->serial == 0)
 		request->serial = ++conn->last_serial;
@@ -213,13 +222,18 @@ int call_transmit(struct ostore *conn, struct wire_request *request, int fd)
 	size = wire_request_encode(request, conn->send_buffer, conn->max_packet);
 	if (size < 0)
 		return (int)size;
-	r = socket_send(conn->call_fd, conn->send_buffer, (size_t)size, &fd, request->n_fds,
-		MSG_DONTWAIT);
-	if (r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN)
-		connection_lost(conn);
+	return transmitted(conn, socket_send_behind(conn->call_fd, &conn->front, conn->send_buffer,
+		(size_t)size, &fd, request->n_fds, MSG_DONTWAIT));
+}
+
+int call_transmit_front(struct ostore *conn)
+{
+	int r = transmitted(conn, socket_send(conn->call_fd, conn->front.iov_base,
+		conn->front.iov_len, NULL, 0, MSG_DONTWAIT));
+
 	if (r == 0)
-		conn->acked_fds = conn->received_fds;
-	return r == -ENOBUFS || r == -ENOMEM ? -EAGAIN : r;
+		conn->front.iov_len = 0;
+	return r;
 }
 
 /* How many of the call's items from n_sent on fit into a packet. */
@@ -294,6 +308,15 @@ static int transmit_cancel(struct ostore *conn, struct call *call)
 	return r;
 }
 
+static bool is_any_unsent(const struct ostore *conn)
+{
+	const struct call *call = conn->calls;
+
+	while (call && (call->sent || call->done))
+		call = call->next;
+	return call;
+}
+
 int call_flush(struct ostore *conn)
 {
 	int r;
@@ -306,8 +329,8 @@ int call_flush(struct ostore *conn)
 			return r == -EAGAIN ? r : 0;
 	}
 	r = resume_flush(conn);
-	if (r == 0)
-		r = objects_flush_releases(conn);
+	if (r == 0 && conn->releases)
+		r = objects_flush_releases(conn, is_any_unsent(conn));
 	for (struct call *call = conn->calls; call && r == 0; call = call->next) {
 		if (!call->sent && !call->done)
 			r = transmit_call(conn, call);
@@ -321,6 +344,8 @@ int call_flush(struct ostore *conn)
 
 		r = call_transmit(conn, &request, -1);
 	}
+	if (r == 0 && conn->front.iov_len > 0 && conn->state == CONNECTION_OPEN)
+		r = call_transmit_front(conn);
 	return r == -EAGAIN ? r : 0;
 }
 

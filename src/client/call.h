@@ -129,6 +129,9 @@ void call_flush_soon(struct ostore *conn);
  * a dead peer also ends the connection. */
 int call_transmit(struct ostore *conn, struct wire_request *request, int fd);
 
+/* Send conn->front alone.  Return: as call_transmit(). */
+int call_transmit_front(struct ostore *conn);
+
 /* Every call in flight fails; used when the connection dies. */
 void call_fail_all(struct ostore *conn, int error, const char *text);
 

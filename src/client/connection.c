@@ -213,6 +213,7 @@ static struct ostore *connection_free(struct ostore *conn)
 	wire_scratch_deinit(&conn->scratch);
 	free(conn->send_buffer);
 	free(conn->receive_buffer);
+	free(conn->front.iov_base);
 	free(conn->address);
 	(void)pthread_cond_destroy(&conn->changed);
 	(void)pthread_mutex_destroy(&conn->lock);
@@ -236,7 +237,8 @@ static struct ostore *connection_new(int64_t timeout)
 	conn->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	conn->send_buffer = aligned_alloc(8, WIRE_PACKET_MAX);
 	conn->receive_buffer = aligned_alloc(8, WIRE_PACKET_MAX);
-	if (!conn->send_buffer || !conn->receive_buffer)
+	conn->front.iov_base = aligned_alloc(8, OBJECTS_FRONT_ROOM);
+	if (!conn->send_buffer || !conn->receive_buffer || !conn->front.iov_base)
 		return connection_free(conn);
 	return conn;
 }
@@ -322,6 +324,7 @@ int ostore_connect(struct ostore **connp, const char *address, const struct osto
 	conn = connection_new(timeout);
 	if (!conn)
 		return fail_memory();
+	conn->no_service_thread = options && options->no_service_thread;
 	r = connection_dial(conn, address);
 	if (r == 0) {
 		conn->state = CONNECTION_OPEN;

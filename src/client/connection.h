@@ -74,6 +74,7 @@ struct ostore {
 	struct wire_scratch scratch;
 
 	struct packet *outbox; /* goes out before anything else (resume.c) */
+	struct iovec front;    /* releases, encoded: go out with the next packet, before it */
 
 	/* calls in flight, oldest first */
 	struct call *calls;
@@ -89,7 +90,13 @@ struct ostore {
 	size_t n_buckets, n_entries;
 	struct entry *unlisted;   /* held, but not found by id: drafts, and what we saw deleted */
 	struct draft *drafts;     /* unsealed, or sealed with a view left (draft.c) */
-	struct release *releases; /* queued: the broker is to be told */
+
+	/* what the broker is to be told (objects.c), at once or soon (service.c) */
+	struct release *releases;
+	size_t n_releases;
+	bool release_now;         /* one of them is worth not to wait */
+	bool no_service_thread;   /* nobody would send what is put off */
+	int64_t last_release_ns;  /* when a handle was last released */
 };
 
 /* connection_enter() - begin a public function

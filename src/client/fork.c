@@ -40,6 +40,7 @@
 #include "client/error.h"
 #include "client/objects.h"
 #include "client/resume.h"
+#include "client/service.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -140,6 +141,7 @@ static void become_child(struct ostore *conn)
 
 static void child(void)
 {
+	service_forget();
 	for (struct ostore *conn = registry.list; conn; conn = conn->next) {
 		(void)pthread_cond_init(&conn->changed, NULL);
 		draft_forget_all(conn);
@@ -229,6 +231,14 @@ void fork_introduce_child(struct ostore *conn)
 }
 
 /* ---- the list ---- */
+
+void fork_visit_all(void (*visit)(struct ostore *conn))
+{
+	pthread_mutex_lock(&registry.lock);
+	for (struct ostore *conn = registry.list; conn; conn = conn->next)
+		visit(conn);
+	pthread_mutex_unlock(&registry.lock);
+}
 
 static int atfork_result;
 

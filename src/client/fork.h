@@ -16,4 +16,8 @@ void fork_forget(struct ostore *conn);
  * exist.  Afterwards the state is OPEN, or DEAD. */
 void fork_introduce_child(struct ostore *conn);
 
+/* Every connection of the process in turn, none of which ends meanwhile.  No lock held; visit()
+ * takes the connection's. */
+void fork_visit_all(void (*visit)(struct ostore *conn));
+
 #endif

@@ -310,6 +310,25 @@ int ostore_dup(struct ostore_object *object, struct ostore_object **objectp)
 	return r;
 }
 
+/* As connection_enter(), but for the dead too, and without a sentence. */
+static void release_begin(struct ostore *conn)
+{
+	pthread_mutex_lock(&conn->lock);
+	while (conn->state == CONNECTION_GREETING)
+		pthread_cond_wait(&conn->changed, &conn->lock);
+	if (conn->state == CONNECTION_CHILD)
+		fork_introduce_child(conn);
+}
+
+static void release_end(struct ostore *conn)
+{
+	if (conn->releases) {
+		call_flush_soon(conn);
+		call_poll(conn);
+	}
+	connection_leave(conn);
+}
+
 void ostore_release(struct ostore_object *object)
 {
 	struct ostore *conn;
@@ -317,20 +336,33 @@ void ostore_release(struct ostore_object *object)
 	if (!object)
 		return;
 	conn = object->conn;
-	pthread_mutex_lock(&conn->lock);
-	while (conn->state == CONNECTION_GREETING)
-		pthread_cond_wait(&conn->changed, &conn->lock);
-	if (conn->state == CONNECTION_CHILD)
-		fork_introduce_child(conn);
+	release_begin(conn);
 	draft_end(object);
 	objects_drop(object);
-	if (conn->releases) {
-		/* Somebody has to notice when the worker is another one by now, to which
-		 * this release, like what was said before, means nothing. */
-		call_flush_soon(conn);
-		call_poll(conn);
-	}
+	objects_release_soon(conn);
 	connection_leave(conn);
+}
+
+void ostore_release_many(struct ostore_object *const *objects, size_t n)
+{
+	struct ostore *conn = NULL;
+
+	if (!objects)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!objects[i])
+			continue;
+		if (objects[i]->conn != conn) {
+			if (conn)
+				release_end(conn);
+			conn = objects[i]->conn;
+			release_begin(conn);
+		}
+		draft_end(objects[i]);
+		objects_drop(objects[i]);
+	}
+	if (conn)
+		release_end(conn);
 }
 
 /* ---- wait ---- */

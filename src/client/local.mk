@@ -25,6 +25,8 @@ src_client_libclient_la_SOURCES = \
 	src/client/put-many.c \
 	src/client/resume.c \
 	src/client/resume.h \
+	src/client/service.c \
+	src/client/service.h \
 	$(NULL)
 src_client_libclient_la_LIBADD = \
 	src/wire/libwire.la \
@@ -39,6 +41,7 @@ src_client_libostore_la_LIBADD = src/client/libclient.la
 src_client_libostore_la_LDFLAGS = \
 	$(AM_LDFLAGS) \
 	-version-info 0:0:0 \
+	-Wl,-z,nodelete \
 	-Wl,--version-script=$(srcdir)/src/client/libostore.map \
 	$(NULL)
 src_client_libostore_la_DEPENDENCIES = \

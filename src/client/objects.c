@@ -16,10 +16,16 @@
 #include <sys/mman.h>
 
 #include "client/map.h"
+#include "client/service.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define FIRST_BUCKETS      64
-#define RELEASES_PER_PACKET 64
+#define RELEASES_PER_PACKET 128
+#define PUT_OFF_BYTES       (1 << 20)
+#define PUT_OFF_AFTER_NS    NS_PER_MS /* after another */
+
+_Static_assert(OBJECTS_FRONT_ROOM >= WIRE_HEADER_SIZE + 16 + RELEASES_PER_PACKET * 40, "a packet fits");
 
 /* ---- the table ---- */
 
@@ -157,7 +163,7 @@ static bool broker_counts(const struct ostore *conn)
 
 /* Tell the broker, and free the memory that the message is in. */
 static void queue_release(struct ostore *conn, struct release *release, const struct id128 *id,
-	uint32_t refs, uint32_t pins)
+	uint64_t size, uint32_t refs, uint32_t pins)
 {
 	if (!broker_counts(conn) || (refs == 0 && pins == 0)) {
 		free(release);
@@ -170,6 +176,8 @@ static void queue_release(struct ostore *conn, struct release *release, const st
 		.pins = pins,
 	};
 	conn->releases = release;
+	conn->n_releases++;
+	conn->release_now |= pins > 0 || size > PUT_OFF_BYTES;
 }
 
 void objects_forget_releases(struct ostore *conn)
@@ -180,34 +188,81 @@ void objects_forget_releases(struct ostore *conn)
 		conn->releases = release->next;
 		free(release);
 	}
+	conn->n_releases = 0;
+	conn->release_now = false;
+	conn->front.iov_len = 0;
 }
 
-int objects_flush_releases(struct ostore *conn)
+/* The queue's first releases as a packet in conn->front, which is empty. */
+static int encode_front(struct ostore *conn)
 {
-	while (conn->releases) {
-		struct wire_item items[RELEASES_PER_PACKET];
-		struct wire_request request = { .type = WIRE_RELEASE, .items = items };
+	struct wire_item items[RELEASES_PER_PACKET];
+	struct wire_request request = {
+		.type = WIRE_RELEASE,
+		.serial = ++conn->last_serial,
+		.acked_fds = conn->received_fds,
+		.items = items,
+	};
+	ssize_t size;
+
+	while (conn->releases && request.n_items < RELEASES_PER_PACKET) {
 		struct release *release = conn->releases;
-		int r;
 
-		for (; release && request.n_items < RELEASES_PER_PACKET; release = release->next)
-			items[request.n_items++] = (struct wire_item){
-				.id = release->id,
-				.refs = release->refs,
-				.pins = release->pins,
-			};
-		r = call_transmit(conn, &request, -1);
-		if (r == -EAGAIN)
-			return r;
-		/* Sent; or never to be: the connection died of it. */
-		while (conn->releases && conn->releases != release) {
-			struct release *told = conn->releases;
-
-			conn->releases = told->next;
-			free(told);
-		}
+		items[request.n_items++] = (struct wire_item){
+			.id = release->id,
+			.refs = release->refs,
+			.pins = release->pins,
+		};
+		conn->releases = release->next;
+		free(release);
 	}
+	conn->n_releases -= request.n_items;
+	size = wire_request_encode(&request, conn->front.iov_base, OBJECTS_FRONT_ROOM);
+	conn->front.iov_len = size < 0 ? 0 : (size_t)size;
+	return size < 0 ? (int)size : 0;
+}
+
+int objects_flush_releases(struct ostore *conn, bool follows)
+{
+	while (conn->releases || conn->front.iov_len > 0) {
+		if (conn->front.iov_len > 0) {
+			int r = call_transmit_front(conn);
+
+			if (r < 0)
+				return r == -EAGAIN ? r : 0;
+			continue;
+		}
+		if (encode_front(conn) == 0 && !conn->releases && follows)
+			break;
+	}
+	conn->release_now = false;
 	return 0;
+}
+
+/*
+ * A release that comes alone is told at once.  Of those that follow each other the
+ * next ones are put off, until there are many, or a packet is sent that they can go
+ * with, or the service thread's next round.  But not where memory is worth more
+ * than a system call.
+ */
+static bool may_wait(struct ostore *conn)
+{
+	int64_t now = now_ns(), last = conn->last_release_ns;
+
+	conn->last_release_ns = now;
+	return now - last < PUT_OFF_AFTER_NS && !conn->release_now &&
+	       conn->n_releases < RELEASES_PER_PACKET && !conn->no_service_thread &&
+	       service_start() == 0;
+}
+
+void objects_release_soon(struct ostore *conn)
+{
+	if (!conn->releases || may_wait(conn))
+		return;
+	/* Somebody has to notice when the worker is another one by now, to which
+	 * these releases, like what was said before, mean nothing. */
+	call_flush_soon(conn);
+	call_poll(conn);
 }
 
 /*
@@ -242,7 +297,7 @@ static void drop_view(struct ostore *conn, struct entry *entry, struct view *vie
 		pins = entry->pins;
 		entry->pins = 0;
 	}
-	queue_release(conn, &view->release, &entry->id, take_surplus(entry), pins);
+	queue_release(conn, &view->release, &entry->id, entry->size, take_surplus(entry), pins);
 }
 
 /* A pin whose mapping could not be made. */
@@ -252,7 +307,7 @@ static void drop_pins(struct ostore *conn, struct entry *entry)
 
 	if (!release)
 		return; /* they go with the entry */
-	queue_release(conn, release, &entry->id, 0, entry->pins);
+	queue_release(conn, release, &entry->id, entry->size, 0, entry->pins);
 	entry->pins = 0;
 }
 
@@ -262,7 +317,7 @@ static void drop_handle(struct ostore *conn, struct entry *entry)
 		return;
 	unlink_entry(conn, entry);
 	free(entry->metadata);
-	queue_release(conn, &entry->release, &entry->id, entry->refs, entry->pins);
+	queue_release(conn, &entry->release, &entry->id, entry->size, entry->refs, entry->pins);
 }
 
 void objects_put_back(struct ostore *conn, struct grant *grant)

@@ -67,6 +67,8 @@ struct entry {
 
 struct draft;
 
+#define OBJECTS_FRONT_ROOM 8192 /* bytes at conn->front */
+
 struct ostore_object {
 	struct ostore *conn;
 	struct entry *entry;
@@ -131,8 +133,13 @@ struct objects_cursor {
 };
 bool objects_next(struct ostore *conn, struct objects_cursor *cursor, struct entry **entryp);
 
-/* Send what is queued for release.  Return: 0, -EAGAIN. */
-int objects_flush_releases(struct ostore *conn);
+/* objects_flush_releases() - send what is queued for release
+ * @follows: a packet is sent right after it: leave the last one in conn->front, to go with that
+ * Return: 0, -EAGAIN. */
+int objects_flush_releases(struct ostore *conn, bool follows);
+
+/* Send the queue once the broker has waited long enough for it: now, if it is worth it. */
+void objects_release_soon(struct ostore *conn);
 
 /* The broker will hear what we hold in another way: forget what was queued. */
 void objects_forget_releases(struct ostore *conn);

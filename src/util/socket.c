@@ -63,8 +63,18 @@ int socket_address(struct sockaddr_un *address, const char *path)
 
 int socket_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags)
 {
+	return socket_send_behind(socket, NULL, bytes, size, fds, n_fds, flags);
+}
+
+int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_t size,
+	const int *fds, size_t n_fds, int flags)
+{
 	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = size };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct mmsghdr messages[2] = {
+		{ .msg_hdr = { .msg_iov = front, .msg_iovlen = 1 } },
+		{ .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } },
+	};
+	struct msghdr *message = &messages[1].msg_hdr;
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(SOCKET_FDS_MAX * sizeof(int))];
@@ -77,12 +87,22 @@ int socket_send(int socket, const void *bytes, size_t size, const int *fds, size
 		control.header.cmsg_type = SCM_RIGHTS;
 		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
 		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		message->msg_control = &control;
+		message->msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
 	}
 	for (;;) {
-		if (sendmsg(socket, &message, MSG_NOSIGNAL | flags) >= 0)
+		if (front && front->iov_len > 0) {
+			int n = sendmmsg(socket, messages, 2, MSG_NOSIGNAL | flags);
+
+			if (n >= 1)
+				front->iov_len = 0;
+			if (n == 2)
+				return 0;
+			if (n == 1)
+				continue; /* what is wrong with the second */
+		} else if (sendmsg(socket, message, MSG_NOSIGNAL | flags) >= 0) {
 			return 0;
+		}
 		if (errno != EINTR)
 			return -errno;
 	}

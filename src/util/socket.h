@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #define SOCKET_FDS_MAX 16 /* a packet */
@@ -29,6 +30,11 @@ int socket_address(struct sockaddr_un *address, const char *path);
  *   many descriptors on their way; other negative errno. */
 int socket_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds,
 	int flags);
+
+/* The same behind another packet, in one system call: front->iov_len becomes 0 once that one is
+ * sent, which it may be although the other could not be. */
+int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_t size,
+	const int *fds, size_t n_fds, int flags);
 
 struct socket_packet {
 	/* set by the caller */

@@ -4,6 +4,7 @@
  * least 64 MiB and at most 1 GiB), and every error that a caller can provoke.
  */
 #undef NDEBUG
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -1267,6 +1268,146 @@ static void who_reads_too_late_is_told_how_much_is_lost(void)
 	ostore_close(conn);
 }
 
+/* ---- releases ---- */
+
+#define N_RELEASED 300
+
+static int n_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int n = 0;
+
+	CHECK(tasks);
+	for (struct dirent *entry; (entry = readdir(tasks));)
+		n += entry->d_name[0] != '.';
+	closedir(tasks);
+	return n;
+}
+
+static void check_released_soon(struct ostore *other, const ostore_id *ids, size_t n)
+{
+	int64_t deadline = monotonic_ns() + 20 * SEC;
+
+	for (size_t i = 0; i < n; i++)
+		while (refs_of(other, &ids[i]) > 0)
+			CHECK(monotonic_ns() < deadline);
+}
+
+static void put_tiny(struct ostore *conn, struct ostore_object **objects, ostore_id *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		objects[i] = put_pattern(conn, 100, i);
+		ids[i] = *ostore_object_id(objects[i]);
+	}
+}
+
+/* Nobody calls the library any more, and yet the broker hears of all. */
+static void releases_that_follow_each_other_are_told_soon(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_object *objects[N_RELEASED];
+	ostore_id ids[N_RELEASED];
+	int64_t deadline;
+
+	put_tiny(conn, objects, ids, N_RELEASED);
+	for (size_t i = 0; i < N_RELEASED; i++)
+		ostore_release(objects[i]);
+	CHECK_INT(n_threads(), 2);
+	check_released_soon(other, ids, N_RELEASED);
+	/* The thread goes when nothing is put off any more, and comes again. */
+	for (deadline = monotonic_ns() + 20 * SEC; n_threads() > 1; usleep(1000))
+		CHECK(monotonic_ns() < deadline);
+	put_tiny(conn, objects, ids, 10);
+	for (size_t i = 0; i < 10; i++)
+		ostore_release(objects[i]);
+	check_released_soon(other, ids, 10);
+	ostore_close(conn);
+	ostore_close(other);
+}
+
+/* A release goes before the request that follows it. */
+static void releases_keep_their_place(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_object *objects[N_RELEASED], *again;
+	ostore_id ids[N_RELEASED];
+
+	put_tiny(conn, objects, ids, N_RELEASED);
+	for (size_t i = 0; i < N_RELEASED; i++) {
+		ostore_release(objects[i]);
+		CHECK_INT(ostore_get(conn, &ids[i], 1, 0, OSTORE_GET_REF, &again), 0);
+		CHECK_INT(refs_of(conn, &ids[i]), 1);
+		objects[i] = again;
+		if (i % 3 == 0) {
+			CHECK_INT(ostore_delete(conn, &ids[i], 1, NULL), 0);
+			ostore_release(objects[i]);
+			CHECK_INT(ostore_put(conn, "x", 1, OPTIONS(.id = &ids[i]), &objects[i]), 0);
+		}
+	}
+	for (size_t i = 0; i < N_RELEASED; i++)
+		CHECK_INT(refs_of(other, &ids[i]), 1);
+	ostore_release_many(objects, N_RELEASED);
+	check_released_soon(other, ids, N_RELEASED);
+	ostore_close(conn);
+	ostore_close(other);
+}
+
+static void many_are_released_at_once(void)
+{
+	struct ostore_options options = { .size = sizeof options, .no_service_thread = true };
+	struct ostore_object *objects[N_RELEASED + 2] = { NULL };
+	struct ostore *conn, *other = connect_or_die();
+	ostore_id ids[N_RELEASED];
+
+	CHECK_INT(ostore_connect(&conn, NULL, &options), 0);
+	put_tiny(conn, objects, ids, N_RELEASED);
+	objects[N_RELEASED + 1] = put_pattern(other, 3, 1); /* another connection's, after a NULL */
+	ostore_release_many(objects, N_RELEASED + 2);
+	check_released_soon(other, ids, N_RELEASED);
+	ostore_release_many(NULL, 7);
+	/* Without the service thread each is told at once. */
+	put_tiny(conn, objects, ids, N_RELEASED);
+	for (size_t i = 0; i < N_RELEASED; i++)
+		ostore_release(objects[i]);
+	CHECK_INT(n_threads(), 1);
+	check_released_soon(other, ids, N_RELEASED);
+	ostore_close(conn);
+	ostore_close(other);
+}
+
+/* What is put off is the parent's to tell; the child has references of its own. */
+static void a_fork_between_releases_counts_right(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_object *objects[N_RELEASED];
+	ostore_id ids[N_RELEASED];
+	int status;
+	pid_t child;
+
+	put_tiny(conn, objects, ids, N_RELEASED);
+	for (size_t i = 0; i < N_RELEASED / 2; i++)
+		ostore_release(objects[i]);
+	child = fork_child();
+	if (child == 0) {
+		check_released_soon(conn, ids, N_RELEASED / 2);
+		for (size_t i = N_RELEASED / 2; i < N_RELEASED; i++) {
+			CHECK_INT(refs_of(conn, &ids[i]), 2);
+			ostore_release(objects[i]);
+		}
+		for (size_t i = N_RELEASED / 2; i < N_RELEASED; i++)
+			while (refs_of(conn, &ids[i]) > 1)
+				usleep(1000);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	for (size_t i = N_RELEASED / 2; i < N_RELEASED; i++)
+		CHECK_INT(refs_of(other, &ids[i]), 1);
+	ostore_release_many(objects + N_RELEASED / 2, N_RELEASED / 2);
+	check_released_soon(other, ids, N_RELEASED);
+	ostore_close(conn);
+	ostore_close(other);
+}
+
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(ids_are_32_hex_digits),
@@ -1306,6 +1447,10 @@ static const struct test tests[] = {
 	TEST(a_closed_connection_leaves_its_mappings),
 	TEST(what_happens_is_told_in_order),
 	TEST(who_reads_too_late_is_told_how_much_is_lost),
+	TEST(releases_that_follow_each_other_are_told_soon),
+	TEST(releases_keep_their_place),
+	TEST(many_are_released_at_once),
+	TEST(a_fork_between_releases_counts_right),
 };
 
 int main(int argc, char **argv)
