@@ -61,6 +61,10 @@ static const struct layout_field wait_request[] = {
 static const struct layout_field list_request[] = {
 	U64(wire_request, cursor),
 	U32(wire_request, limit),
+	U32(wire_request, flags),
+	U64(wire_request, skip),
+	TEXT(wire_request, name, WIRE_NAME_MAX + 1),
+	TEXTS(wire_request, labels, WIRE_LABELS_SIZE_MAX),
 };
 
 static const struct layout_field subscribe_request[] = {
@@ -80,6 +84,10 @@ static const struct layout_field create_item[] = {
 	U32(wire_item, flags),
 	TEXT(wire_item, name, WIRE_NAME_MAX + 1),
 	BYTES(wire_item, metadata, WIRE_METADATA_MAX),
+	TEXTS(wire_item, labels, WIRE_LABELS_SIZE_MAX),
+	TEXT(wire_item, call_site, WIRE_CALL_SITE_MAX + 1),
+	U32(wire_item, priority),
+	U64(wire_item, ttl_ns),
 };
 
 static const struct layout_field put_item[] = {
@@ -89,6 +97,19 @@ static const struct layout_field put_item[] = {
 	TEXT(wire_item, name, WIRE_NAME_MAX + 1),
 	BYTES(wire_item, metadata, WIRE_METADATA_MAX),
 	BYTES(wire_item, data, WIRE_INLINE_MAX),
+	TEXTS(wire_item, labels, WIRE_LABELS_SIZE_MAX),
+	TEXT(wire_item, call_site, WIRE_CALL_SITE_MAX + 1),
+	U32(wire_item, priority),
+	U64(wire_item, ttl_ns),
+};
+
+static const struct layout_field set_item[] = {
+	ID(wire_item, id),
+	U64(wire_item, ttl_ns),
+	U32(wire_item, flags),
+	U32(wire_item, priority),
+	TEXTS(wire_item, labels, WIRE_LABELS_SIZE_MAX),
+	TEXTS(wire_item, unlabel, WIRE_LABELS_SIZE_MAX),
 };
 
 static const struct layout_field count_item[] = {
@@ -126,6 +147,7 @@ static const struct layout_field list_reply[] = {
 	U32(wire_reply, status),
 	TEXT(wire_reply, text, WIRE_TEXT_MAX),
 	U64(wire_reply, cursor),
+	U64(wire_reply, skip),
 };
 
 static const struct layout_field subscribe_reply[] = {
@@ -187,6 +209,10 @@ static const struct layout_field entry_item[] = {
 	U64(wire_item, resident_bytes),
 	BYTES(wire_item, metadata, WIRE_METADATA_MAX),
 	TEXTS(wire_item, names, WIRE_NAMES_MAX),
+	TEXTS(wire_item, labels, WIRE_LABELS_SIZE_MAX),
+	TEXT(wire_item, call_site, WIRE_CALL_SITE_MAX + 1),
+	U32(wire_item, priority),
+	U64(wire_item, expires_ns),
 };
 
 /* What happened to it. */
@@ -210,6 +236,7 @@ static const struct layout_field holder_extra[] = {
 	U32(wire_holder, pins),
 	TEXT_NEVER_NULL(wire_holder, text, WIRE_NAME_MAX + 1),
 	U64(wire_holder, expires_ns),
+	U32(wire_holder, item),
 };
 
 static const struct layout_field field_extra[] = {
@@ -350,6 +377,7 @@ static const struct layout_message messages[] = {
 		.request = LAYOUT(list_request),
 		REPLY(list_reply),
 		REPLY_ITEMS(entry_item),
+		.extra = LAYOUT_HOLDERS,
 	},
 	[WIRE_STAT] = {
 		REQUEST("STAT"),
@@ -373,6 +401,12 @@ static const struct layout_message messages[] = {
 		.request = LAYOUT(subscribe_request),
 		REPLY(subscribe_reply),
 		REPLY_ITEMS(event_item),
+	},
+	[WIRE_SET] = {
+		REQUEST("SET"),
+		ITEMS(1, 1, set_item),
+		REPLY(plain_reply),
+		REPLY_ITEMS(outcome_item),
 	},
 	[WIRE_RESUME] = {
 		.name = "RESUME",

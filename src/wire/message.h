@@ -64,15 +64,22 @@
 #define WIRE_NAMES_MAX      32768 /* names of one object in a reply, each with its NUL */
 #define WIRE_TEXT_MAX       4096  /* sentences, keys and values, with their NUL */
 #define WIRE_INLINE_MAX     65536 /* upper bound of the configured inline_max */
+#define WIRE_LABELS_MAX     16    /* labels of one object */
+#define WIRE_LABELS_SIZE_MAX 2048 /* and their bytes, "key=value" each with its NUL */
+#define WIRE_LABEL_KEY_MAX  63
+#define WIRE_LABEL_VALUE_MAX 255
+#define WIRE_CALL_SITE_MAX  255   /* bytes of the place in a program, without the NUL */
+#define WIRE_PRIORITY_MAX   15    /* priorities are from -15 to 15 */
 
 enum wire_type {
 	/* requests, client to broker, on the call socket */
 	WIRE_HELLO = 1,   /* first packet of a connection: versions, flags */
-	WIRE_CREATE,      /* one item: id size mode flags metadata; timeout; -> item: fd */
+	WIRE_CREATE,      /* one item: id size mode flags metadata, attributes; timeout; -> item: fd.
+	                     Attributes, here and below: labels call_site priority ttl_ns */
 	WIRE_SEAL,        /* items: id */
 	WIRE_ABORT,       /* items: id */
-	WIRE_PUT,         /* items: id mode flags metadata data; timeout */
-	WIRE_PUT_FD,      /* one item: id size mode flags metadata; 1 fd; timeout */
+	WIRE_PUT,         /* items: id mode flags metadata data, attributes; timeout */
+	WIRE_PUT_FD,      /* one item: id size mode flags metadata, attributes; 1 fd; timeout */
 	WIRE_GET,         /* items: id; flags; timeout -> items: size address metadata, fd or data */
 	WIRE_RELEASE,     /* items: id refs pins; no reply */
 	WIRE_DELETE,      /* items: id */
@@ -87,13 +94,16 @@ enum wire_type {
 	WIRE_ACK,         /* nothing but the header's acked_fds; no reply */
 	WIRE_CANCEL,      /* cursor: the serial given up; no reply to this, -ECANCELED to that */
 	WIRE_WAIT,        /* items: id; limit: how many; timeout -> items: id, status 0 or -EAGAIN */
-	WIRE_LIST,        /* cursor limit -> items; cursor of the next page, 0 at the end */
+	WIRE_LIST,        /* cursor skip limit flags; name: a pattern, or NULL; labels: all of them have to
+	                     match -> items; holders, if asked for; cursor of the next page, 0 at the end;
+	                     skip: not 0: the next page begins with more holders of the last item */
 	WIRE_STAT,        /* one item: id -> item; holders */
 	WIRE_STATUS,      /* -> fields */
 	WIRE_CONFIG,      /* -> fields */
 	WIRE_SUBSCRIBE,   /* cursor: the first event wanted; limit timeout -> items: events; cursor of the
 	                     next, lost: how many from the first on are not kept any more */
-	WIRE_REQUEST_LAST = WIRE_SUBSCRIBE,
+	WIRE_SET,         /* one item: id flags labels unlabel priority ttl_ns: change what flags name */
+	WIRE_REQUEST_LAST = WIRE_SET,
 
 	/* broker to client */
 	WIRE_RESUME = 0x100, /* generation; call and service socket; serial 0 */
@@ -115,12 +125,21 @@ enum wire_get_flags {
 	WIRE_GET_MAP = 2,  /* never inline */
 };
 
+enum wire_list_flags {
+	WIRE_LIST_HOLDERS = 1, /* tell who holds each, and of the deleted ones that still have memory;
+	                          leave out the metadata */
+};
+
 enum wire_item_flags {
-	WIRE_ITEM_HOLD = 1,   /* request: hold without a name */
+	WIRE_ITEM_HOLD = 1,   /* request: hold without a name; reply to LIST, STAT: it is held so */
 	WIRE_ITEM_FD = 2,     /* reply: the packet's next descriptor is this item's (CREATE: the draft;
 	                         GET: the object, and a pin was added) */
 	WIRE_ITEM_INLINE = 4, /* reply: data is the object's bytes; a reference was added, no pin */
-	WIRE_ITEM_DELETED = 8,/* reply to STAT: gone by name, kept by pins */
+	WIRE_ITEM_DELETED = 8,/* reply to LIST, STAT: gone by name, kept by pins */
+	WIRE_ITEM_PIN = 16,   /* CREATE, PUT, PUT_FD, SET: pin it hard; reply to LIST, STAT: it is pinned so */
+	WIRE_ITEM_UNPIN = 32, /* SET */
+	WIRE_ITEM_TTL = 64,   /* SET: ttl_ns counts */
+	WIRE_ITEM_PRIORITY = 128, /* SET: priority counts */
 };
 
 /* Cursors of SUBSCRIBE that are no number of an event: those are from 1 on. */
@@ -135,6 +154,7 @@ enum wire_event {
 	WIRE_EVENT_EVICTED,     /* nobody referred to it, and room was needed */
 	WIRE_EVENT_DELETED,
 	WIRE_EVENT_LOST,        /* its memory is not what the broker left */
+	WIRE_EVENT_EXPIRED,     /* its ttl ended */
 };
 
 enum wire_object_state { WIRE_CREATED = 1, WIRE_RESIDENT, WIRE_SPILLED, WIRE_PAGING };
@@ -154,6 +174,12 @@ struct wire_item {
 	uint32_t data_size;
 	/* CREATE, PUT, PUT_FD: hold it under this name as well; NULL: none */
 	const char *name;
+	/* Attributes; labels: see wire/labels.h; unlabel: keys of labels to remove, each with its NUL. */
+	const char *labels, *unlabel;
+	uint32_t labels_size, unlabel_size;
+	const char *call_site; /* where in a program it was created; NULL: not known */
+	int32_t priority;
+	int64_t ttl_ns;        /* request: drop it so long after the seal (SET: from now on); 0: never */
 	/* reply only */
 	int32_t status; /* 0 or negative errno of this item */
 	uint32_t state;
@@ -164,6 +190,7 @@ struct wire_item {
 	uint64_t charged_bytes, resident_bytes;
 	const char *names; /* each NUL-terminated, one after the other */
 	uint32_t names_size;
+	int64_t expires_ns; /* CLOCK_REALTIME; 0: never, or not sealed yet */
 	/* SUBSCRIBE */
 	uint32_t event;    /* enum wire_event; of a later broker perhaps another */
 	uint64_t sequence;
@@ -182,8 +209,11 @@ struct wire_request {
 	int64_t timeout_ns; /* relative; 0: do not wait; INT64_MAX: for ever; CREATE/PUT: 0 means the broker's */
 	uint64_t generation;
 	uint64_t cursor;
+	uint64_t skip;      /* LIST: holders of the object before the cursor that were told already */
 	struct id128 token;
 	const char *name; /* NUL-terminated in the packet; NULL if none */
+	const char *labels;
+	uint32_t labels_size;
 	const struct wire_item *items;
 	uint32_t n_items;
 };
@@ -193,6 +223,7 @@ struct wire_holder {
 	uint32_t pid, uid, refs, pins;
 	int64_t expires_ns;
 	const char *text; /* comm or name */
+	uint32_t item;    /* LIST: of which of the reply's items, counted over all its packets */
 };
 
 /* A named value: STATUS ("capacity_bytes" 1073741824; "counter.puts" 7;
@@ -221,6 +252,7 @@ struct wire_reply {
 	uint64_t generation;
 	/* LIST, SUBSCRIBE */
 	uint64_t cursor;
+	uint64_t skip;
 	uint64_t lost;
 	const struct wire_item *items;
 	uint32_t n_items;

@@ -16,7 +16,8 @@
 #define PLACE   OUTCOME " size address"
 #define OBJECT  PLACE " mode uid gid metadata data state created_ns"
 #define ENTRY   PLACE " mode uid gid state refs pins created_ns last_access_ns accesses " \
-		"charged_bytes resident_bytes metadata names"
+		"charged_bytes resident_bytes metadata names labels call_site priority expires_ns"
+#define ATTRIBUTES " labels call_site priority ttl_ns"
 #define EVENT   "id flags size mode uid gid event sequence time_ns"
 
 static const struct promise {
@@ -30,14 +31,14 @@ static const struct promise {
 	{ WIRE_HELLO, "HELLO", "version_min version_max flags", NULL, false, false,
 		"status text version connection flags arena_base inline_max max_items max_packet "
 		"max_fds generation", NULL },
-	{ WIRE_CREATE, "CREATE", "timeout_ns", "id size mode flags metadata name", false, false,
-		"status text", PLACE },
+	{ WIRE_CREATE, "CREATE", "timeout_ns", "id size mode flags metadata name" ATTRIBUTES, false,
+		false, "status text", PLACE },
 	{ WIRE_SEAL, "SEAL", "", "id", true, false, "status text", OUTCOME },
 	{ WIRE_ABORT, "ABORT", "", "id", true, false, "status text", OUTCOME },
-	{ WIRE_PUT, "PUT", "timeout_ns", "id mode flags metadata data name", true, false,
+	{ WIRE_PUT, "PUT", "timeout_ns", "id mode flags metadata data name" ATTRIBUTES, true, false,
 		"status text", OUTCOME },
-	{ WIRE_PUT_FD, "PUT_FD", "timeout_ns", "id size mode flags metadata name", false, true,
-		"status text", PLACE },
+	{ WIRE_PUT_FD, "PUT_FD", "timeout_ns", "id size mode flags metadata name" ATTRIBUTES, false,
+		true, "status text", PLACE },
 	{ WIRE_GET, "GET", "flags timeout_ns", "id", true, false, "status text", OBJECT },
 	{ WIRE_RELEASE, "RELEASE", "", "id refs pins", true, false, NULL, NULL },
 	{ WIRE_DELETE, "DELETE", "", "id", true, false, "status text", OUTCOME },
@@ -51,12 +52,15 @@ static const struct promise {
 	{ WIRE_ACK, "ACK", "", NULL, false, false, NULL, NULL },
 	{ WIRE_CANCEL, "CANCEL", "cursor", NULL, false, false, NULL, NULL },
 	{ WIRE_WAIT, "WAIT", "limit timeout_ns", "id", true, false, "status text", OUTCOME },
-	{ WIRE_LIST, "LIST", "cursor limit", NULL, false, false, "status text cursor", ENTRY },
+	{ WIRE_LIST, "LIST", "cursor limit flags skip name labels", NULL, false, false,
+		"status text cursor skip", ENTRY },
 	{ WIRE_STAT, "STAT", "", "id", false, false, "status text", ENTRY },
 	{ WIRE_STATUS, "STATUS", "", NULL, false, false, "status text", NULL },
 	{ WIRE_CONFIG, "CONFIG", "", NULL, false, false, "status text", NULL },
 	{ WIRE_SUBSCRIBE, "SUBSCRIBE", "cursor limit timeout_ns", NULL, false, false,
 		"status text cursor lost", EVENT },
+	{ WIRE_SET, "SET", "", "id flags priority ttl_ns labels unlabel", false, false,
+		"status text", OUTCOME },
 	{ WIRE_RESUME, "RESUME", NULL, NULL, false, false, "generation", NULL },
 };
 
@@ -64,6 +68,8 @@ static const struct promise {
 
 #define SOME_METADATA "all about it"
 #define SOME_DATA "0123456789abcdefghijklmnopq" /* 27 and a NUL: padded on the wire */
+#define SOME_LABELS "job=17\0stage=train"
+#define SOME_KEYS "old\0older"
 #define SOME_NAMES "one\0two\0three"
 
 static inline struct wire_item some_item(uint8_t salt)
@@ -95,6 +101,14 @@ static inline struct wire_item some_item(uint8_t salt)
 		.event = WIRE_EVENT_DELETED,
 		.sequence = UINT64_C(0x600000000) + salt,
 		.time_ns = 82,
+		.labels = SOME_LABELS,
+		.labels_size = sizeof SOME_LABELS,
+		.unlabel = SOME_KEYS,
+		.unlabel_size = sizeof SOME_KEYS,
+		.call_site = "train.py:17 step",
+		.priority = -7,
+		.ttl_ns = 83,
+		.expires_ns = 84,
 	};
 }
 
@@ -114,7 +128,10 @@ static inline struct wire_request some_request(uint16_t type)
 		.generation = 8,
 		.cursor = 9,
 		.token = { .bytes = { 0x70, [15] = 0xcc } },
+		.skip = 10,
 		.name = "the name",
+		.labels = SOME_LABELS,
+		.labels_size = sizeof SOME_LABELS,
 	};
 }
 
@@ -137,12 +154,13 @@ static inline struct wire_reply some_reply(uint16_t type)
 		.generation = 8,
 		.cursor = 9,
 		.lost = 10,
+		.skip = 11,
 	};
 }
 
 static const struct wire_holder some_holders[] = {
 	{ .kind = 1, .pid = 2, .uid = 3, .refs = 4, .pins = 5, .text = "python3" },
-	{ .kind = 3, .uid = 3, .refs = 1, .expires_ns = 99, .text = "" },
+	{ .kind = 3, .uid = 3, .refs = 1, .expires_ns = 99, .text = "", .item = 1 },
 };
 
 static const struct wire_field some_fields[] = {

@@ -15,6 +15,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/glob.h"
 #include "util/id.h"
 #include "util/log.h"
 #include "util/siphash.h"
@@ -209,6 +210,51 @@ START_TEST(text_is_not_cut_inside_a_character)
 			ck_assert_uint_gt(text.length, TEXT_SIZE - 1 - size);
 			ck_assert_uint_eq(strlen(text.bytes), text.length);
 		}
+	}
+}
+END_TEST
+
+START_TEST(globs_match_as_in_a_shell)
+{
+	static const struct {
+		const char *pattern, *text;
+		bool matches;
+	} cases[] = {
+		{ "", "", true }, { "", "a", false }, { "a", "", false }, { "*", "", true },
+		{ "*", "anything", true }, { "a*", "abc", true }, { "*c", "abc", true },
+		{ "*b", "abc", false }, { "a*c*e", "abcde", true }, { "a*c*e", "abde", false },
+		{ "a?c", "abc", true }, { "a?c", "ac", false }, { "?", "", false },
+		{ "[abc]x", "bx", true }, { "[abc]x", "dx", false }, { "[a-c]", "b", true },
+		{ "[a-c]", "-", false }, { "[ac-]", "-", true }, { "[!a-c]", "d", true },
+		{ "[!a-c]", "b", false }, { "[^a]", "b", true }, { "[]]", "]", true },
+		{ "[!]]", "]", false }, { "[]a]b", "ab", true }, { "[", "[", true },
+		{ "[a", "[a", true }, { "[]", "[]", true }, { "x[", "x", false },
+		{ "\\*", "*", true }, { "\\*", "a", false }, { "\\", "\\", true },
+		{ "**a**", "bab", true }, { "*aab", "aaaab", true }, { "model/*", "model/7", true },
+		{ "[\xff]", "\xff", true }, { "[a-\xff]", "\xf0", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_msg(glob_match(cases[i].pattern, cases[i].text, NULL) == cases[i].matches,
+			"%s of %s", cases[i].pattern, cases[i].text);
+}
+END_TEST
+
+START_TEST(globs_cost_no_more_than_the_product_of_lengths)
+{
+	static char pattern[256], text[256];
+	static const char *const evil[] = { "*a", "*[", "[]", "*[^a]", "[a", "?*", "*", "*\\" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(evil); i++) {
+		const size_t length = strlen(evil[i]);
+		size_t steps = 0;
+
+		for (size_t k = 0; k + 1 < sizeof pattern; k++)
+			pattern[k] = evil[i][k % length];
+		memset(text, i == 1 ? '[' : 'a', sizeof text - 1);
+		text[sizeof text - 2] = 'b';
+		(void)glob_match(pattern, text, &steps);
+		ck_assert_uint_le(steps, 2 * sizeof pattern * sizeof text);
 	}
 }
 END_TEST
@@ -573,6 +619,8 @@ int main(void)
 	tcase_add_test(words, text_is_cut_and_keeps_errno);
 	tcase_add_test(words, text_is_not_cut_inside_a_character);
 	tcase_add_test(words, siphash_matches_its_paper);
+	tcase_add_test(words, globs_match_as_in_a_shell);
+	tcase_add_test(words, globs_cost_no_more_than_the_product_of_lengths);
 	tcase_add_test(words, log_prefixes_priorities_for_the_journal_alone);
 	tcase_add_test(words, log_lines_are_whole_lines);
 	tcase_add_test(words, deadlines_do_not_overflow);

@@ -14,6 +14,7 @@
 #include "../fuzz/wire-check.h"
 #include "../fuzz/wire-samples.h"
 #include "util/cleanup.h"
+#include "wire/labels.h"
 #include "wire/message.h"
 
 /* ---- what message.h promises, field by field ---- */
@@ -34,6 +35,7 @@ static const struct member request_members[] = {
 	N(wire_request, version_min), N(wire_request, version_max), N(wire_request, flags),
 	N(wire_request, limit), N(wire_request, timeout_ns), N(wire_request, generation),
 	N(wire_request, cursor), N(wire_request, token), T(wire_request, name),
+	N(wire_request, skip), B(wire_request, labels),
 };
 
 static const struct member item_members[] = {
@@ -42,7 +44,9 @@ static const struct member item_members[] = {
 	T(wire_item, name), N(wire_item, status), N(wire_item, state), N(wire_item, address),
 	N(wire_item, uid), N(wire_item, gid), N(wire_item, created_ns),
 	N(wire_item, last_access_ns), N(wire_item, accesses), N(wire_item, charged_bytes),
-	N(wire_item, resident_bytes), B(wire_item, names),
+	N(wire_item, resident_bytes), B(wire_item, names), B(wire_item, labels),
+	B(wire_item, unlabel), T(wire_item, call_site), N(wire_item, priority),
+	N(wire_item, ttl_ns), N(wire_item, expires_ns),
 };
 
 static const struct member reply_members[] = {
@@ -50,6 +54,7 @@ static const struct member reply_members[] = {
 	N(wire_reply, connection), N(wire_reply, flags), N(wire_reply, arena_base),
 	N(wire_reply, inline_max), N(wire_reply, max_items), N(wire_reply, max_packet),
 	N(wire_reply, max_fds), N(wire_reply, generation), N(wire_reply, cursor),
+	N(wire_reply, skip),
 };
 
 static bool word_in(const char *word, const char *words)
@@ -293,7 +298,7 @@ START_TEST(packets_have_the_bytes_that_they_always_had)
 	struct wire_request hello = { .type = WIRE_HELLO, .serial = 1, .version_min = 1,
 		.version_max = 1, .flags = WIRE_HELLO_SERVICE };
 	struct wire_item item = { .id.bytes = { 0xaa, [15] = 0xbb }, .mode = 0600, .name = "n",
-		.data = "hello", .data_size = 5 };
+		.data = "hello", .data_size = 5, .priority = -3, .ttl_ns = 6 };
 	struct wire_request put = { .type = WIRE_PUT, .serial = 2, .acked_fds = 3, .timeout_ns = 4,
 		.items = &item, .n_items = 1 };
 	struct wire_reply full = { .type = WIRE_PUT, .serial = 2, .status = -ENOBUFS,
@@ -313,14 +318,16 @@ START_TEST(packets_have_the_bytes_that_they_always_had)
 
 	size = 0;
 	APPEND(uint16_t, WIRE_PUT, 0);
-	APPEND(uint32_t, 112);
+	APPEND(uint32_t, 128);
 	APPEND(uint64_t, 2);
 	APPEND(uint32_t, 1, 0, 0, 3);
 	APPEND(uint32_t, 16, 8); /* the message's part: timeout */
 	APPEND(uint64_t, 4);
-	APPEND(uint32_t, 64, 40); /* the item's part */
+	APPEND(uint32_t, 80, 56); /* the item's part */
 	append(golden, &size, item.id.bytes, 16);
-	APPEND(uint32_t, 0600, 0, 2, 0, 5, 0); /* mode flags name metadata data, padding */
+	APPEND(uint32_t, 0600, 0, 2, 0, 5); /* mode flags name metadata data */
+	APPEND(uint32_t, 0, 0, (uint32_t)-3); /* labels call_site priority */
+	APPEND(uint64_t, 6); /* ttl */
 	append(golden, &size, "n\0\0\0\0\0\0\0", 8);
 	append(golden, &size, "hello\0\0\0", 8);
 	n = wire_request_encode(&put, buffer, sizeof buffer);
@@ -698,16 +705,22 @@ START_TEST(blobs_have_limits)
 	struct wire_item item = { .data = big, .data_size = WIRE_INLINE_MAX, .metadata = big,
 		.metadata_size = WIRE_METADATA_MAX };
 	struct wire_request request = { .type = WIRE_PUT, .serial = 1, .items = &item, .n_items = 1 };
-	char name[WIRE_NAME_MAX + 2];
+	char name[WIRE_NAME_MAX + 2], call_site[WIRE_CALL_SITE_MAX + 1] = "";
 	size_t n, plain;
 
 	memset(name, 'n', sizeof name);
 	name[WIRE_NAME_MAX] = '\0';
 	item.name = name;
+	item.labels = big;
+	item.labels_size = WIRE_LABELS_SIZE_MAX;
+	memset(call_site, 'c', sizeof call_site - 1);
+	item.call_site = call_site;
 	/* the largest item there is fits a packet */
 	ck_assert_int_gt(wire_request_encode(&request, buffer, sizeof buffer), 0);
+	item.labels_size = 0;
+	item.call_site = NULL;
 	ck_assert_uint_eq(wire_request_item_size(WIRE_PUT, &item),
-		8 + 40 + 256 + WIRE_METADATA_MAX + WIRE_INLINE_MAX);
+		8 + 56 + 256 + WIRE_METADATA_MAX + WIRE_INLINE_MAX);
 	item.data_size++;
 	ck_assert_int_eq(wire_request_encode(&request, buffer, sizeof buffer), -EINVAL);
 	item.data_size--;
@@ -725,7 +738,7 @@ START_TEST(blobs_have_limits)
 	n = plain + WIRE_METADATA_MAX + 8;
 	memset(buffer + plain, 0, WIRE_METADATA_MAX + 8);
 	set_u32(buffer + 4, (uint32_t)n);
-	set_u32(buffer + 48, (uint32_t)(8 + 40 + 256 + WIRE_METADATA_MAX + 8));
+	set_u32(buffer + 48, (uint32_t)(8 + 56 + 256 + WIRE_METADATA_MAX + 8));
 	ck_assert_int_eq(decode_copy(true, buffer, n), 0);
 	set_u32(buffer + 84, WIRE_METADATA_MAX + 1);
 	ck_assert_int_eq(decode_copy(true, buffer, n), WIRE_E_LIMIT);
@@ -767,7 +780,7 @@ END_TEST
 
 START_TEST(lists_of_names_end_with_a_nul)
 {
-	struct wire_item item = some_item(0);
+	struct wire_item item = { .status = 0 };
 	struct wire_reply reply = { .type = WIRE_STAT, .serial = 1, .items = &item, .n_items = 1 };
 	size_t n;
 
@@ -938,6 +951,96 @@ START_TEST(requests_may_be_put_together_from_pieces)
 }
 END_TEST
 
+/* ---- labels ---- */
+
+/* A list of texts and its size. */
+#define LIST(text) (text), sizeof(text)
+
+START_TEST(labels_are_keys_and_values)
+{
+	static char many[20 * 8], long_value[300], long_list[4096];
+	size_t size = 0;
+
+	ck_assert_ptr_null(labels_check(NULL, 0));
+	ck_assert_ptr_null(labels_check(LIST("a=1\0B.c_d/e-9=\0k=a=b, \xc3\xa4 \xf0\x9f\x90\x8d")));
+	ck_assert_ptr_nonnull(labels_check(LIST("key")));
+	ck_assert_ptr_nonnull(labels_check(LIST("=value")));
+	ck_assert_ptr_nonnull(labels_check(LIST("")));
+	ck_assert_ptr_nonnull(labels_check(LIST("a key=1")));
+	ck_assert_ptr_nonnull(labels_check(LIST("k\xc3\xa4=1")));
+	ck_assert_ptr_nonnull(labels_check(LIST("a=1\0b=2\0a=3")));
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\x1b[31m")));
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\x7f")));
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\xc2\x9b")));     /* a control character, too */
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\xc0\xaf")));     /* longer than need be */
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\xed\xa0\x80"))); /* half a pair */
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\xf4\x90\x80\x80")));
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\xe2\x82")));     /* ends inside */
+	ck_assert_ptr_nonnull(labels_check(LIST("a=\x80")));
+	for (int i = 0; i < WIRE_LABELS_MAX; i++)
+		size += (size_t)sprintf(many + size, "k%d=", i) + 1;
+	ck_assert_ptr_null(labels_check(many, size));
+	size += (size_t)sprintf(many + size, "more=") + 1;
+	ck_assert_ptr_nonnull(labels_check(many, size));
+	memset(long_value, 'v', sizeof long_value - 1);
+	memcpy(long_value, "k=", 2);
+	ck_assert_ptr_nonnull(labels_check(long_value, sizeof long_value));
+	long_value[2 + WIRE_LABEL_VALUE_MAX] = '\0';
+	ck_assert_ptr_null(labels_check(long_value, 2 + WIRE_LABEL_VALUE_MAX + 1));
+	memset(long_value, 'k', WIRE_LABEL_KEY_MAX + 1);
+	strcpy(long_value + WIRE_LABEL_KEY_MAX + 1, "=");
+	ck_assert_ptr_nonnull(labels_check(long_value, strlen(long_value) + 1));
+	ck_assert_ptr_null(labels_check(long_value + 1, strlen(long_value)));
+	for (int i = size = 0; i < 10; i++) {
+		size += (size_t)sprintf(long_list + size, "k%d=%0*d", i, 220, 0) + 1;
+		ck_assert((labels_check(long_list, size) == NULL) == (size <= WIRE_LABELS_SIZE_MAX));
+	}
+}
+END_TEST
+
+START_TEST(labels_are_merged_in_order)
+{
+	static char merged[WIRE_LABELS_SIZE_MAX], sixteen[16 * 8], big[2000];
+	size_t size = 0;
+
+	ck_assert_int_eq(labels_merge(NULL, 0, NULL, 0, NULL, 0, merged), 0);
+	ck_assert_int_eq(labels_merge(NULL, 0, LIST("b=2\0ab=3\0a=1"), NULL, 0, merged), 13);
+	ck_assert_mem_eq(merged, "a=1\0ab=3\0b=2", 13);
+	ck_assert_int_eq(labels_merge(LIST("a=1\0b=2\0c=3"), LIST("b=22\0d=4"), LIST("a\0d\0x"),
+		merged), 13);
+	ck_assert_mem_eq(merged, "b=22\0c=3\0d=4", 13);
+	ck_assert_int_eq(labels_merge(LIST("ab=1"), NULL, 0, LIST("a"), merged), 5);
+	for (int i = 0; i < WIRE_LABELS_MAX; i++)
+		size += (size_t)sprintf(sixteen + size, "k%x=", i) + 1;
+	ck_assert_int_eq(labels_merge(sixteen, size, LIST("k1=v"), NULL, 0, merged), size + 1);
+	ck_assert_int_eq(labels_merge(sixteen, size, LIST("x=v"), NULL, 0, merged), -E2BIG);
+	ck_assert_int_eq(labels_merge(sixteen, size, LIST("x=v"), LIST("k0"), merged), size);
+	size = 0;
+	for (int i = 0; i < 9; i++)
+		size += (size_t)sprintf(big + size, "k%d=%0*d", i, 210, 0) + 1;
+	ck_assert_int_eq(labels_merge(big, size, LIST("z=z"), NULL, 0, merged), size + 4);
+	ck_assert_int_eq(labels_merge(big, size, big, size, NULL, 0, merged), size);
+	sprintf(sixteen, "z=%0*d", 120, 0);
+	ck_assert_int_eq(labels_merge(big, size, sixteen, strlen(sixteen) + 1, NULL, 0, merged),
+		-E2BIG);
+}
+END_TEST
+
+START_TEST(labels_are_matched_all_of_them)
+{
+	ck_assert(labels_match(NULL, 0, NULL, 0));
+	ck_assert(labels_match(LIST("a=1\0b="), NULL, 0));
+	ck_assert(labels_match(LIST("a=1\0b="), LIST("b")));
+	ck_assert(labels_match(LIST("a=1\0b="), LIST("b=\0a=1")));
+	ck_assert(!labels_match(LIST("a=1\0b="), LIST("a=1\0c")));
+	ck_assert(!labels_match(LIST("a=1\0b="), LIST("a=")));
+	ck_assert(!labels_match(LIST("ab=1"), LIST("a")));
+	ck_assert(!labels_match(LIST("a=1"), LIST("ab")));
+	ck_assert(!labels_match(NULL, 0, LIST("a")));
+	ck_assert(!labels_match(LIST("a=1"), LIST("")));
+}
+END_TEST
+
 /* ---- packets that programs of version 1 sent ---- */
 
 START_TEST(recorded_packets_are_still_understood)
@@ -984,6 +1087,9 @@ int main(void)
 	tcase_add_loop_test(types, replies_carry_what_their_type_names, 0, n);
 	tcase_add_test(types, a_conversation_is_understood_on_both_sides);
 	tcase_add_test(types, packets_have_the_bytes_that_they_always_had);
+	tcase_add_test(types, labels_are_keys_and_values);
+	tcase_add_test(types, labels_are_merged_in_order);
+	tcase_add_test(types, labels_are_matched_all_of_them);
 	tcase_add_loop_test(types, nothing_of_the_buffer_is_sent, 0, n);
 	tcase_add_loop_test(types, encoders_say_when_the_room_is_short, 0, n);
 	tcase_add_test(types, data_may_be_filled_in_afterwards);
