@@ -39,7 +39,8 @@ struct account *account_get(struct core *core, uid_t uid)
 	account = must_alloc(1, sizeof *account);
 	account->uid = uid;
 	account->quota = quota_of(core, uid);
-	index_list_init(&account->victims);
+	for (unsigned int i = 0; i < PRIORITY_LEVELS; i++)
+		index_list_init(&account->victims[i]);
 	list_init(&account->ring_link);
 	list_init(&account->waiting);
 	list_add_tail(&core->accounts, &account->link);
@@ -60,6 +61,15 @@ void accounts_deinit(struct core *core)
 bool account_share(const struct account *account, uint32_t n, uint32_t max)
 {
 	return n < max / 2 || account->uid == 0;
+}
+
+uint32_t account_victim(const struct account *account)
+{
+	unsigned int level = 0;
+
+	while (index_list_empty(&account->victims[level]))
+		level++;
+	return account->victims[level].first;
 }
 
 /* The connections that hold most, largest first.  Return: how many. */
@@ -110,6 +120,31 @@ static void add_kept(const struct core *core, struct text *text, bool is_first)
 		is_first ? "; held:" : ", and", size, n_kept);
 }
 
+/* Who has pinned most, hard. */
+static void add_pins(const struct core *core, struct text *text)
+{
+	const struct account *most = NULL;
+	uint64_t bytes = 0;
+	struct list *link;
+	char size[32];
+
+	list_for_each(link, &core->accounts) {
+		const struct account *account = container_of(link, struct account, link);
+
+		bytes += account->hard_pin_bytes;
+		if (account->n_hard_pins &&
+			(!most || account->hard_pin_bytes > most->hard_pin_bytes))
+			most = account;
+	}
+	if (!most)
+		return;
+	size_format(bytes, size, sizeof size);
+	text_add(text, "; pinned for good: %s,", size);
+	size_format(most->hard_pin_bytes, size, sizeof size);
+	text_add(text, " of which %s in %u objects by uid %u: unpin some", size, most->n_hard_pins,
+		most->uid);
+}
+
 void account_name_holders(const struct core *core, struct text *text)
 {
 	uint32_t largest[HOLDERS_NAMED];
@@ -124,4 +159,5 @@ void account_name_holders(const struct core *core, struct text *text)
 			record->uid, record->pid, record->comm, size);
 	}
 	add_kept(core, text, n == 0);
+	add_pins(core, text);
 }

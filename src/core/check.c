@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/attribute.h"
 #include "core/claim.h"
 #include "core/events.h"
 #include "core/gone.h"
@@ -49,8 +50,18 @@ static size_t list_length(const struct list *list)
 struct object_sums {
 	uint64_t data, metadata, pinned, victim_bytes;
 	uint32_t n_created, n_resident, n_deleted, n_fds, n_victims;
-	uint32_t n_used;
+	uint32_t n_used, n_expiries;
 };
+
+/* Is its deadline to be among core.expiries? */
+static bool expiring(const struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	const struct attributes_record *attributes = blob_bytes(&core->blobs, record->attributes);
+
+	return attributes && attributes->expires_ns && record->state == WIRE_RESIDENT &&
+	       !(record->flags & OBJECT_DELETED);
+}
 
 static void check_object(const struct core *core, uint32_t o, struct object_sums *sums)
 {
@@ -98,14 +109,17 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 	CHECK(victim == index_linked(&object->own_link));
 	if (victim) {
 		sums->n_victims++;
-		sums->victim_bytes += object_bytes(core, o) + blob_charge(record->metadata_size);
+		sums->victim_bytes += object_bytes(core, o) + object_metadata_bytes(core, o);
 	}
 	sums->data += object_bytes(core, o);
-	sums->metadata += blob_charge(record->metadata_size);
+	sums->metadata += object_metadata_bytes(core, o);
 	sums->n_fds += record->fd >= 0;
 	if (pins)
 		sums->pinned += object_bytes(core, o);
 	CHECK(record->fd >= 0 || record->metadata == BLOB_NONE);
+	CHECK(record->fd >= 0 || record->attributes == BLOB_NONE);
+	attributes_check_object(core, o);
+	sums->n_expiries += expiring(core, o);
 	sums->n_used++;
 }
 
@@ -152,6 +166,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 	uint32_t *n_waitingp)
 {
 	uint64_t bytes = 0, victims = 0, pending = 0, n_connections = 0, n_holdings = 0;
+	uint64_t hard_pins = 0, n_hard_pins = 0;
 	struct list *link;
 
 	for (uint32_t o = 0; o < core->tables.header->objects_high; o++) {
@@ -159,9 +174,13 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 
 		if (!record->state || record->uid != account->uid)
 			continue;
-		bytes += object_bytes(core, o) + blob_charge(record->metadata_size);
+		bytes += object_bytes(core, o) + object_metadata_bytes(core, o);
 		if (index_linked(&core->objects[o].own_link))
-			victims += object_bytes(core, o) + blob_charge(record->metadata_size);
+			victims += object_bytes(core, o) + object_metadata_bytes(core, o);
+		if (record->flags & OBJECT_PINNED) {
+			hard_pins += pin_bytes(core, record->size, record->metadata_size);
+			n_hard_pins++;
+		}
 	}
 	for (size_t i = 0; i < core->n_operations; i++) {
 		const struct operation *operation = &core->operations[i];
@@ -169,6 +188,12 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		if ((operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) &&
 			operation->make->account == account)
 			bytes += make_bytes(operation->make);
+		if ((operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) &&
+			operation->make->account == account && operation->make->pin) {
+			hard_pins += pin_bytes(core, operation->make->size,
+				operation->make->metadata_size);
+			n_hard_pins++;
+		}
 	}
 	EQUAL(account->bytes, bytes);
 	EQUAL(account->victim_bytes, victims);
@@ -192,7 +217,13 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		CHECK(make->passes <= CORE_PASS_MAX);
 		CHECK(make_bytes(make) >= core->queue.smallest);
 		(*n_waitingp)++;
+		if (make->pin) {
+			hard_pins += pin_bytes(core, make->size, make->metadata_size);
+			n_hard_pins++;
+		}
 	}
+	EQUAL(account->hard_pin_bytes, hard_pins);
+	EQUAL(account->n_hard_pins, n_hard_pins);
 	return bytes;
 }
 
@@ -214,7 +245,7 @@ static void check_operation(const struct core *core, uint32_t ticket, struct ope
 	case OPERATION_ADOPT:
 		EQUAL(operation->make->ticket, ticket);
 		sums->making += operation->make->charge;
-		sums->making_metadata += blob_charge(operation->make->metadata_size);
+		sums->making_metadata += make_metadata_bytes(operation->make);
 		sums->n_making++;
 		break;
 	case OPERATION_SEAL:
@@ -300,6 +331,7 @@ void core_check(const struct core *core)
 	EQUAL(core->pinned_bytes, objects.pinned);
 	EQUAL(core->victim_bytes, objects.victim_bytes);
 	EQUAL(core->n_victims, objects.n_victims);
+	EQUAL(core->expiries.n, objects.n_expiries);
 	EQUAL(core->pool.bytes, pool + operations.filling);
 	EQUAL(core->n_pool, n_pool);
 	EQUAL(core->pool.n_filling, operations.n_filling);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/account.h"
+#include "core/attribute.h"
 #include "core/claim.h"
 #include "core/event.h"
 #include "core/events.h"
@@ -72,8 +73,7 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 	list_init(&core->subscribers);
 	queue_init(core);
 	alloc_derived(core);
-	core->policy_ops = ops;
-	core->policy = ops->new(policy_victims(core));
+	victims_init(&core->victims, ops, policy_victims(core));
 	events_recover(core);
 	if (used)
 		r = recover(core);
@@ -128,7 +128,8 @@ struct core *core_close(struct core *core)
 	free_connections(core);
 	free_operations(core);
 	accounts_deinit(core);
-	core->policy_ops->free(core->policy);
+	victims_deinit(&core->victims);
+	attributes_deinit(core);
 	effects_deinit(&core->effects);
 	blob_heap_deinit(&core->blobs);
 	arena_deinit(&core->arena);
@@ -227,7 +228,8 @@ void core_tick(struct core *core, int64_t now, int64_t realtime)
 	event_begin(core, now);
 	core->realtime_offset = realtime - now;
 	leases_expire(core);
-	queue_pump(core); /* what leases held may be what a create waits for */
+	attributes_expire(core);
+	queue_pump(core); /* what they held may be what a create waits for */
 	pendings_expire(core);
 	event_end(core);
 }
@@ -236,7 +238,7 @@ int64_t core_deadline(const struct core *core)
 {
 	const struct heap_node *pending = heap_first(&core->deadlines);
 	const struct heap_node *lease = heap_first(&core->lease_deadlines);
-	int64_t at = pool_deadline(core);
+	int64_t at = MIN(pool_deadline(core), attributes_deadline(core));
 
 	if (pending)
 		at = MIN(at, pending->at);

@@ -60,7 +60,7 @@
  *      GET fails.  WAIT ends when `limit` ids are sealed, or can no longer
  *      be because others are gone, or at its deadline; always with status 0.
  *  R8  What a uid may not read does not exist for it: GET, WAIT, STAT, LIST,
- *      DELETE, LEASE, HOLD answer as for an id never seen.  uid 0 and the owner
+ *      DELETE, LEASE, HOLD, SET answer as for an id never seen.  uid 0 and the owner
  *      uid always may; else mode bits by gid and groups, then others (a
  *      permission class as in the file system: owner, group, other).
  *  R9  A CREATE/PUT that finds no room waits in the fair queue: first come
@@ -100,6 +100,18 @@
  *      and ABORTED are told to those who may read the object once it is sealed, an
  *      exception from R1.  At most CORE_SUBSCRIBE_MAX SUBSCRIBEs of a connection
  *      wait; one more: -EBUSY.
+ *
+ *  R16 Attributes are given at the creation, and changed by SET of the owner uid
+ *      or uid 0 (else -EACCES).  Of objects that may be evicted, those of the lowest
+ *      priority go first; R4's order holds within one.  A SET of the priority, and
+ *      an unpin, count as a use.  An object that is pinned hard is never a victim;
+ *      what a uid other than 0 pins so is at most half of the capacity (-EDQUOT),
+ *      looked at when it is pinned or its creation asked for.  A time to live begins
+ *      with the seal (SET: with it); when it ends, the object goes as by DELETE,
+ *      whatever holds or pins it: it is a promise to those who must not see old
+ *      values.  Labels and call site are told to those who may read the object.
+ *      SET evicts nothing: labels for which there is no room are refused (-ENOBUFS,
+ *      -EDQUOT), and then nothing of the SET is done.
  *
  * Replies: status is that of the first item that failed, text its sentence; each
  * item has its own.  A request in several packets (MORE) is one request: it is

@@ -84,6 +84,9 @@ const char *gone_explain(struct core *core, uint32_t conn, const struct id128 *i
 		return scratch_text(core, "object %s is lost: its memory went with the broker; "
 			"put it again", name);
 	case -ENOENT:
+		if (gone_find(core, id)->reason == GONE_EXPIRED)
+			return scratch_text(core, "object %s is gone: its time to live ended; put it "
+				"again, or with a longer ttl", name);
 		return scratch_text(core, "object %s is gone: it was deleted, or evicted when "
 			"nothing referred to it; put it again, and keep a reference or a name", name);
 	default:

@@ -7,6 +7,8 @@ src_core_libcore_la_SOURCES = \
 	src/core/account.h \
 	src/core/arena.c \
 	src/core/arena.h \
+	src/core/attribute.c \
+	src/core/attribute.h \
 	src/core/blob.c \
 	src/core/blob.h \
 	src/core/check.c \
@@ -55,6 +57,8 @@ src_core_libcore_la_SOURCES = \
 	src/core/state.h \
 	src/core/tables.c \
 	src/core/tables.h \
+	src/core/victims.c \
+	src/core/victims.h \
 	src/core/watch.c \
 	src/core/watch.h \
 	$(NULL)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/access.h"
+#include "core/attribute.h"
 #include "core/gone.h"
 #include "core/look.h"
 #include "core/object.h"
@@ -12,12 +13,15 @@
 #include "core/state.h"
 #include "ds/memory.h"
 #include "util/cleanup.h"
+#include "util/glob.h"
+#include "wire/labels.h"
 
 #define LIST_MAX       1024        /* objects of a page */
 #define LIST_BYTES_MAX (1 << 20)   /* of metadata and names in it */
 #define LIST_LOOKS_MAX 65536       /* objects looked at for a page, readable or not */
 #define NAMES_MAX      256         /* names told of one object */
-#define HOLDERS_MAX    1024        /* holders told of one object */
+#define HOLDERS_MAX    1024        /* holders told in one reply */
+#define LIST_STEPS_MAX (1 << 20)   /* bytes compared with patterns for a page, but for its last object */
 
 /* ---- order of creation ---- */
 
@@ -126,6 +130,7 @@ static void describe_whole(struct core *core, uint32_t o, struct wire_item *item
 	uint32_t i;
 
 	object_describe(core, o, item);
+	attributes_describe(core, o, item);
 	index_list_for_each(i, object_names(core), &object->names)
 		claims++;
 	index_list_for_each(i, object_leases(core), &object->leases)
@@ -135,6 +140,136 @@ static void describe_whole(struct core *core, uint32_t o, struct wire_item *item
 	item->names_size = copy_names(core, o, &item->names);
 	if (record->flags & OBJECT_DELETED)
 		item->flags |= WIRE_ITEM_DELETED;
+	if (record->flags & OBJECT_HELD)
+		item->flags |= WIRE_ITEM_HOLD;
+}
+
+/* ---- holders ---- */
+
+/* The holders of one object, told from the skip-th on. */
+struct telling {
+	struct wire_holder *holders; /* HOLDERS_MAX of them */
+	uint32_t n, item;
+	uint64_t skip;
+};
+
+/* Return: false: there is no room for it. */
+static bool tell(struct telling *telling, const struct wire_holder *holder)
+{
+	if (telling->n == HOLDERS_MAX)
+		return false;
+	telling->holders[telling->n] = *holder;
+	telling->holders[telling->n++].item = telling->item;
+	return true;
+}
+
+static bool tell_connection(struct core *core, uint32_t h, struct telling *telling)
+{
+	const struct holding_record *record = holding_record(core, h);
+	const struct connection_record *of = connection_record(core, record->connection);
+	const struct wire_holder holder = {
+		.kind = 1,
+		.pid = of->pid,
+		.uid = of->uid,
+		.refs = record->refs,
+		.pins = record->pins,
+		.text = scratch_text(core, "%.16s", of->comm),
+	};
+
+	return tell(telling, &holder);
+}
+
+static bool tell_name(struct core *core, uint32_t n, struct telling *telling)
+{
+	const struct name_record *record = &core->tables.names[n];
+	const struct wire_holder holder = {
+		.kind = 2,
+		.uid = record->uid,
+		.refs = 1,
+		.text = scratch_text(core, "%s", record->text),
+	};
+
+	return tell(telling, &holder);
+}
+
+static bool tell_lease(struct core *core, uint32_t l, struct telling *telling)
+{
+	const struct lease_record *record = &core->tables.leases[l];
+	const struct wire_holder holder = {
+		.kind = 3,
+		.uid = record->uid,
+		.refs = 1,
+		.expires_ns = record->expires_ns == INT64_MAX ?
+			INT64_MAX : record->expires_ns + core->realtime_offset,
+		.text = "",
+	};
+
+	return tell(telling, &holder);
+}
+
+/* Return: 0: all were told; else how many were, the skipped ones included. */
+static uint64_t list_holders(struct core *core, uint32_t o, struct telling *telling)
+{
+	const struct object *object = &core->objects[o];
+	uint64_t n = 0;
+	uint32_t i;
+
+	index_list_for_each(i, object_holdings(core), &object->holdings)
+		if (n++ >= telling->skip && !tell_connection(core, i, telling))
+			return n - 1;
+	index_list_for_each(i, object_names(core), &object->names)
+		if (n++ >= telling->skip && !tell_name(core, i, telling))
+			return n - 1;
+	index_list_for_each(i, object_leases(core), &object->leases)
+		if (n++ >= telling->skip && !tell_lease(core, i, telling))
+			return n - 1;
+	return 0;
+}
+
+/* ---- what is asked for ---- */
+
+/* A deleted object still has memory, and whose it was may know of that. */
+static bool is_kept(const struct core *core, uint32_t conn, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+
+	return record->flags & OBJECT_DELETED && record->fd >= 0 &&
+	       access_may_read(core, conn, record->uid, record->gid, record->mode);
+}
+
+/* Is it the id, or a name of it? */
+static bool pattern_matches(const struct core *core, uint32_t o, const char *pattern, size_t *steps)
+{
+	char id[ID128_TEXT_SIZE];
+	uint32_t n = 0, i;
+
+	if (glob_match(pattern, id128_format(&object_record(core, o)->id, id), steps))
+		return true;
+	index_list_for_each(i, object_names(core), &core->objects[o].names) {
+		if (glob_match(pattern, core->tables.names[i].text, steps))
+			return true;
+		if (++n == NAMES_MAX)
+			break;
+	}
+	return false;
+}
+
+static bool is_asked_for(const struct core *core, uint32_t conn, uint32_t o,
+	const struct wire_request *request, size_t *steps)
+{
+	if (!is_shown(core, conn, o) &&
+		!(request->flags & WIRE_LIST_HOLDERS && is_kept(core, conn, o)))
+		return false;
+	if (request->labels_size) {
+		struct wire_item item = { .size = 0 };
+
+		attributes_describe(core, o, &item);
+		*steps += item.labels_size;
+		if (!labels_match(item.labels, item.labels_size, request->labels,
+			request->labels_size))
+			return false;
+	}
+	return !request->name || pattern_matches(core, o, request->name, steps);
 }
 
 /* ---- requests ---- */
@@ -142,83 +277,56 @@ static void describe_whole(struct core *core, uint32_t o, struct wire_item *item
 void request_list(struct core *core, uint32_t conn, const struct wire_request *request)
 {
 	const uint32_t limit = MIN(request->limit ? request->limit : LIST_MAX, LIST_MAX);
+	const bool holders = request->flags & WIRE_LIST_HOLDERS;
 	struct wire_item *items = scratch_alloc(core, limit, sizeof *items);
+	struct telling telling = { .n = 0 };
 	struct wire_reply *reply;
-	size_t i = order_after(core, request->cursor), looks = 0, bytes = 0;
-	uint64_t cursor = request->cursor;
+	size_t i = order_after(core, request->cursor - !!request->skip), looks = 0, bytes = 0, steps = 0;
+	uint64_t cursor = request->cursor, skip = 0;
 	uint32_t n = 0;
 
-	for (; i < core->n_order && n < limit && looks < LIST_LOOKS_MAX && bytes < LIST_BYTES_MAX;
-		i++, looks++) {
+	if (holders) {
+		telling.holders = scratch_alloc(core, HOLDERS_MAX, sizeof *telling.holders);
+		if (i < core->n_order && sequence_of(&core->order[i]) == request->cursor)
+			telling.skip = request->skip;
+	}
+	for (; i < core->n_order && n < limit && looks < LIST_LOOKS_MAX && bytes < LIST_BYTES_MAX &&
+		steps < LIST_STEPS_MAX && telling.n < HOLDERS_MAX; i++, looks++) {
 		const struct order_entry *entry = &core->order[i];
 
 		cursor = sequence_of(entry);
-		if (is_stale(core, entry) || !is_shown(core, conn, entry->object))
-			continue;
-		describe_whole(core, entry->object, &items[n]);
-		bytes += items[n].metadata_size + items[n].names_size;
-		n++;
+		if (!is_stale(core, entry) &&
+			is_asked_for(core, conn, entry->object, request, &steps)) {
+			struct wire_item *item = &items[n];
+
+			describe_whole(core, entry->object, item);
+			if (holders) {
+				item->metadata = NULL;
+				item->metadata_size = 0;
+				telling.item = n;
+				skip = list_holders(core, entry->object, &telling);
+			}
+			bytes += item->metadata_size + item->names_size + item->labels_size;
+			n++;
+			if (skip) /* there are more of it: it comes first in the next page */
+				break;
+		}
+		telling.skip = 0; /* it was the first one's */
 	}
 	reply = effect_reply(core, conn, request->type, request->serial);
 	reply->cursor = i < core->n_order ? cursor : 0;
+	reply->skip = skip;
 	reply->items = items;
 	reply->n_items = n;
-}
-
-static uint32_t list_holders(struct core *core, uint32_t o, struct wire_holder *holders)
-{
-	const struct object *object = &core->objects[o];
-	uint32_t n = 0, i;
-
-	index_list_for_each(i, object_holdings(core), &object->holdings) {
-		const struct holding_record *record = holding_record(core, i);
-		const struct connection_record *of = connection_record(core, record->connection);
-
-		if (n == HOLDERS_MAX)
-			return n;
-		holders[n++] = (struct wire_holder){
-			.kind = 1,
-			.pid = of->pid,
-			.uid = of->uid,
-			.refs = record->refs,
-			.pins = record->pins,
-			.text = scratch_text(core, "%.16s", of->comm),
-		};
-	}
-	index_list_for_each(i, object_names(core), &object->names) {
-		const struct name_record *record = &core->tables.names[i];
-
-		if (n == HOLDERS_MAX)
-			return n;
-		holders[n++] = (struct wire_holder){
-			.kind = 2,
-			.uid = record->uid,
-			.refs = 1,
-			.text = scratch_text(core, "%s", record->text),
-		};
-	}
-	index_list_for_each(i, object_leases(core), &object->leases) {
-		const struct lease_record *record = &core->tables.leases[i];
-
-		if (n == HOLDERS_MAX)
-			return n;
-		holders[n++] = (struct wire_holder){
-			.kind = 3,
-			.uid = record->uid,
-			.refs = 1,
-			.expires_ns = record->expires_ns == INT64_MAX ?
-				INT64_MAX : record->expires_ns + core->realtime_offset,
-			.text = "",
-		};
-	}
-	return n;
+	reply->holders = telling.holders;
+	reply->n_holders = telling.n;
 }
 
 void request_stat(struct core *core, uint32_t conn, const struct wire_request *request)
 {
 	const struct id128 *id = &request->items[0].id;
 	uint32_t o = object_find(core, id);
-	struct wire_holder *holders;
+	struct telling telling = { .n = 0 };
 	struct wire_reply *reply;
 	struct wire_item *item;
 	int status;
@@ -232,13 +340,14 @@ void request_stat(struct core *core, uint32_t conn, const struct wire_request *r
 		return;
 	}
 	item = scratch_alloc(core, 1, sizeof *item);
-	holders = scratch_alloc(core, HOLDERS_MAX, sizeof *holders);
+	telling.holders = scratch_alloc(core, HOLDERS_MAX, sizeof *telling.holders);
 	describe_whole(core, o, item);
+	(void)list_holders(core, o, &telling);
 	reply = effect_reply(core, conn, request->type, request->serial);
 	reply->items = item;
 	reply->n_items = 1;
-	reply->holders = holders;
-	reply->n_holders = list_holders(core, o, holders);
+	reply->holders = telling.holders;
+	reply->n_holders = telling.n;
 }
 
 static const char *const counter_keys[COUNTER_N] = {

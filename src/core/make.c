@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/account.h"
+#include "core/attribute.h"
 #include "core/claim.h"
 #include "core/gone.h"
 #include "core/holding.h"
@@ -25,7 +26,12 @@
 
 uint64_t make_bytes(const struct make *make)
 {
-	return make->charge + blob_charge(make->metadata_size);
+	return make->charge + make_metadata_bytes(make);
+}
+
+uint64_t make_metadata_bytes(const struct make *make)
+{
+	return blob_charge(make->metadata_size) + blob_charge(make->attributes_size);
 }
 
 void stranger_close(struct core *core, uint32_t conn, int fd)
@@ -55,7 +61,7 @@ static bool id_is_making(const struct core *core, const struct id128 *id)
 
 static void charge(struct core *core, struct make *make)
 {
-	const uint64_t metadata = blob_charge(make->metadata_size);
+	const uint64_t metadata = make_metadata_bytes(make);
 
 	core->object_bytes += make->charge;
 	core->metadata_bytes += metadata;
@@ -65,7 +71,7 @@ static void charge(struct core *core, struct make *make)
 
 static void uncharge(struct core *core, struct make *make)
 {
-	const uint64_t metadata = blob_charge(make->metadata_size);
+	const uint64_t metadata = make_metadata_bytes(make);
 
 	core->object_bytes -= make->charge;
 	core->metadata_bytes -= metadata;
@@ -95,6 +101,7 @@ static void make_free(struct core *core, struct make *make)
 		core->n_fds--;
 	}
 	blob_free(&core->blobs, make->blob, make->metadata_size);
+	attributes_release(core, make);
 	free(make->copy);
 	free(make);
 }
@@ -147,8 +154,8 @@ static bool was_done(struct core *core, uint32_t conn, const struct pending *pen
 		return true;
 	}
 	gone = gone_find(core, id);
-	return gone && gone->reason == GONE_DELETED && gone->creator == creator &&
-	       gone->serial == pending->serial;
+	return gone && (gone->reason == GONE_DELETED || gone->reason == GONE_EXPIRED) &&
+	       gone->creator == creator && gone->serial == pending->serial;
 }
 
 /* The size of a PUT is that of its data: it does not travel. */
@@ -180,6 +187,9 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 			"move some into the data", id, item->metadata_size, WIRE_METADATA_MAX);
 		return -EMSGSIZE;
 	}
+	r = attributes_check(core, item, textp);
+	if (r < 0)
+		return r;
 	if (object_find(core, &item->id) != TABLES_NONE || id_is_making(core, &item->id)) {
 		*textp = scratch_text(core, "object %s exists already: choose another id, or delete it",
 			id);
@@ -188,7 +198,8 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 	size_format(item_size(request->type, item), size, sizeof size);
 	size_format(core->config.capacity, limit, sizeof limit);
 	bytes = item_size(request->type, item) > core->config.capacity ? UINT64_MAX :
-		core_charge(core, item_size(request->type, item)) + blob_charge(item->metadata_size);
+		core_charge(core, item_size(request->type, item)) +
+		blob_charge(item->metadata_size) + attributes_charge(item);
 	if (bytes > core->config.capacity) {
 		*textp = scratch_text(core, "object %s: %s is more than the store's capacity of %s: "
 			"make it smaller, or raise capacity", id, size, limit);
@@ -211,11 +222,29 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 	return 0;
 }
 
+static const char *keep_text(struct core *core, const struct make *make, int status)
+{
+	const char *id = object_id_text(core, &make->id);
+	char size[32];
+
+	switch (status) {
+	case -EBUSY:
+		return PENDING_TOO_MUCH;
+	case -EDQUOT:
+		size_format(make->account->hard_pin_bytes, size, sizeof size);
+		return scratch_text(core, "object %s: uid %u has pinned %s, and may pin half of the "
+			"capacity: unpin or delete some", id, make->account->uid, size);
+	default:
+		return scratch_text(core, "object %s: the broker has no memory for its attributes", id);
+	}
+}
+
 static void make_new(struct core *core, uint32_t conn, struct pending *pending, uint32_t number,
 	const struct wire_item *item, int fd)
 {
 	const struct connection_record *creator = connection_record(core, conn);
 	struct make *make = must_alloc(1, sizeof *make);
+	int r;
 
 	make->pending = pending;
 	make->item = number;
@@ -239,7 +268,11 @@ static void make_new(struct core *core, uint32_t conn, struct pending *pending, 
 	list_add_tail(&pending->makes, &make->pending_link);
 	list_add_tail(&core->fresh, &make->fresh_link);
 	hash_map_add(&core->makes_by_id, &make->by_id, object_id_hash(core, &make->id));
-	queue_add(core, make);
+	r = attributes_keep(core, make, item);
+	if (r < 0)
+		make_fail(core, make, r, keep_text(core, make, r));
+	else
+		queue_add(core, make);
 }
 
 static void add_item(struct core *core, uint32_t conn, struct pending *pending,
@@ -347,6 +380,8 @@ void makes_keep(struct core *core)
 
 static int store_metadata(struct core *core, struct make *make)
 {
+	if (attributes_grant(core, make) < 0)
+		return -ENOBUFS;
 	if (make->metadata_size == 0)
 		return 0;
 	make->blob = blob_alloc(&core->blobs, make->metadata_size);
@@ -408,7 +443,8 @@ static int become_object(struct core *core, struct make *make, int fd, uint64_t 
 			return r;
 	}
 	o = object_new(core, make, fd, inode);
-	make->blob = BLOB_NONE;
+	make->blob = make->attributes_blob = BLOB_NONE;
+	make->pin = false;
 	holding_add(core, conn, o, 1, 0);
 	if (make->name)
 		name_pend(core, make->uid, make->name, o);

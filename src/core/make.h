@@ -27,6 +27,8 @@ void stranger_close(struct core *core, uint32_t conn, int fd);
 
 /* What it needs in all. */
 uint64_t make_bytes(const struct make *make);
+/* Of it, metadata and attributes. */
+uint64_t make_metadata_bytes(const struct make *make);
 /* There is room: charge it and let an edge make it.  The make may be gone after this. */
 void make_grant(struct core *core, struct make *make);
 /* It ends with this error.  The make is gone; its pending is not settled yet. */

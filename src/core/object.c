@@ -6,6 +6,7 @@
 
 #include "core/access.h"
 #include "core/account.h"
+#include "core/attribute.h"
 #include "core/claim.h"
 #include "core/events.h"
 #include "core/gone.h"
@@ -82,9 +83,16 @@ static bool may_be_evicted(const struct core *core, uint32_t o)
 	       index_list_empty(&object->leases);
 }
 
+uint64_t object_metadata_bytes(const struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+
+	return blob_charge(record->metadata_size) + blob_charge(record->attributes_size);
+}
+
 static uint64_t victim_bytes(const struct core *core, uint32_t o)
 {
-	return object_bytes(core, o) + blob_charge(object_record(core, o)->metadata_size);
+	return object_bytes(core, o) + object_metadata_bytes(core, o);
 }
 
 static void victim_add(struct core *core, uint32_t o)
@@ -98,8 +106,9 @@ static void victim_add(struct core *core, uint32_t o)
 		.bytes = victim_bytes(core, o),
 	};
 
-	core->policy_ops->add(core->policy, &view);
-	index_list_add_tail(account_victims(core), &account->victims, o);
+	victims_add(&core->victims, record->priority, &view);
+	index_list_add_tail(account_victims(core),
+		&account->victims[priority_level(record->priority)], o);
 	account->victim_bytes += view.bytes;
 	core->victim_bytes += view.bytes;
 	core->n_victims++;
@@ -107,11 +116,13 @@ static void victim_add(struct core *core, uint32_t o)
 
 static void victim_remove(struct core *core, uint32_t o)
 {
-	struct account *account = account_get(core, object_record(core, o)->uid);
+	const struct object_record *record = object_record(core, o);
+	struct account *account = account_get(core, record->uid);
 	const uint64_t bytes = victim_bytes(core, o);
 
-	core->policy_ops->remove(core->policy, o);
-	index_list_remove(account_victims(core), &account->victims, o);
+	victims_remove(&core->victims, record->priority, o);
+	index_list_remove(account_victims(core),
+		&account->victims[priority_level(record->priority)], o);
 	account->victim_bytes -= bytes;
 	core->victim_bytes -= bytes;
 	core->n_victims--;
@@ -119,7 +130,7 @@ static void victim_remove(struct core *core, uint32_t o)
 
 uint32_t object_victim(const struct core *core)
 {
-	return core->policy_ops->victim(core->policy);
+	return victims_first(&core->victims);
 }
 
 /* ---- charges ---- */
@@ -127,11 +138,37 @@ uint32_t object_victim(const struct core *core)
 static void count_memory(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
-	const uint64_t data = object_bytes(core, o), metadata = blob_charge(record->metadata_size);
+	const uint64_t data = object_bytes(core, o), metadata = object_metadata_bytes(core, o);
 
 	core->object_bytes += data;
 	core->metadata_bytes += metadata;
 	account_get(core, record->uid)->bytes += data + metadata;
+}
+
+void object_uncharge_metadata(struct core *core, uint32_t o)
+{
+	const uint64_t metadata = object_metadata_bytes(core, o);
+	struct account *account = account_get(core, object_record(core, o)->uid);
+
+	core->metadata_bytes -= metadata;
+	account->bytes -= metadata;
+	if (!index_linked(&core->objects[o].victim_link))
+		return;
+	core->victim_bytes -= metadata;
+	account->victim_bytes -= metadata;
+}
+
+void object_charge_metadata(struct core *core, uint32_t o)
+{
+	const uint64_t metadata = object_metadata_bytes(core, o);
+	struct account *account = account_get(core, object_record(core, o)->uid);
+
+	core->metadata_bytes += metadata;
+	account->bytes += metadata;
+	if (!index_linked(&core->objects[o].victim_link))
+		return;
+	core->victim_bytes += metadata;
+	account->victim_bytes += metadata;
 }
 
 /* Give the memory back.  foreign: the descriptor is not ours any more. */
@@ -139,7 +176,7 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 {
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
-	const uint64_t data = object_bytes(core, o), metadata = blob_charge(record->metadata_size);
+	const uint64_t data = object_bytes(core, o), metadata = object_metadata_bytes(core, o);
 	const int fd = record->fd;
 	uint32_t h;
 
@@ -152,6 +189,7 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	core->object_bytes -= data;
 	core->metadata_bytes -= metadata;
 	account_get(core, record->uid)->bytes -= data + metadata;
+	attributes_drop(core, o);
 	blob_free(&core->blobs, record->metadata, record->metadata_size);
 	tables_change(&core->tables, record);
 	record->fd = -1;
@@ -218,6 +256,20 @@ void object_reconsider(struct core *core, uint32_t o)
 	}
 }
 
+void object_rank(struct core *core, uint32_t o, int priority, uint8_t flags)
+{
+	struct object_record *record = object_record(core, o);
+
+	if (record->priority == priority && record->flags == flags)
+		return;
+	if (index_linked(&core->objects[o].victim_link))
+		victim_remove(core, o);
+	tables_change(&core->tables, record);
+	record->priority = priority;
+	record->flags = flags;
+	object_reconsider(core, o);
+}
+
 void object_touch(struct core *core, uint32_t o)
 {
 	struct object_record *record = object_record(core, o);
@@ -276,13 +328,16 @@ uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode
 		.last_access_ns = core->now + core->realtime_offset,
 		.metadata = make->blob,
 		.metadata_size = make->metadata_size,
+		.attributes = make->attributes_blob,
+		.attributes_size = make->attributes_size,
+		.priority = make->priority,
 		.uid = make->uid,
 		.gid = make->gid,
 		.fd = fd,
 		.slot = arena_take(&core->arena, make->size),
 		.mode = make->mode,
 		.state = WIRE_CREATED,
-		.flags = make->hold ? OBJECT_HELD : 0,
+		.flags = (make->hold ? OBJECT_HELD : 0) | (make->pin ? OBJECT_PINNED : 0),
 	};
 	link_object(core, o);
 	count_memory(core, o);
@@ -300,6 +355,7 @@ void object_seal(struct core *core, uint32_t o, uint64_t serial)
 	record->serial = serial;
 	core->n_created--;
 	core->n_resident++;
+	attributes_sealed(core, o);
 	names_bind_pending(core, o);
 	events_note(core, record, WIRE_EVENT_SEALED);
 	tables_count(&core->tables, COUNTER_PUTS, 1);
@@ -320,6 +376,12 @@ void object_abort(struct core *core, uint32_t o)
 	end(core, o);
 }
 
+static enum wire_event event_of(enum gone_reason reason)
+{
+	return reason == GONE_LOST ? WIRE_EVENT_LOST :
+	       reason == GONE_EXPIRED ? WIRE_EVENT_EXPIRED : WIRE_EVENT_DELETED;
+}
+
 void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 {
 	struct object_record *record = object_record(core, o);
@@ -328,7 +390,8 @@ void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 	if (index_linked(&object->victim_link))
 		victim_remove(core, o);
 	gone_note(core, record, reason);
-	events_note(core, record, reason == GONE_LOST ? WIRE_EVENT_LOST : WIRE_EVENT_DELETED);
+	events_note(core, record, event_of(reason));
+	attributes_end(core, o);
 	tables_change(&core->tables, record);
 	record->flags |= OBJECT_DELETED;
 	index_map_remove(&core->objects_by_id, objects_by_id(core), o);
@@ -380,7 +443,7 @@ void object_describe(const struct core *core, uint32_t o, struct wire_item *item
 	item->created_ns = record->created_ns;
 	item->last_access_ns = record->last_access_ns;
 	item->accesses = record->accesses;
-	item->charged_bytes = object_bytes(core, o) + blob_charge(record->metadata_size);
+	item->charged_bytes = object_bytes(core, o) + object_metadata_bytes(core, o);
 	item->resident_bytes = record->fd < 0 ? 0 : record->size;
 }
 
@@ -394,6 +457,8 @@ int object_recover(struct core *core, uint32_t o)
 	r = arena_claim(&core->arena, record->size, record->slot);
 	if (r == 0 && record->metadata != BLOB_NONE)
 		r = blob_claim(&core->blobs, record->metadata, record->metadata_size);
+	if (r == 0)
+		r = attributes_recover(core, o);
 	if (r < 0)
 		return r;
 	link_object(core, o);

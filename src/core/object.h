@@ -43,13 +43,21 @@ uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode
 /* The draft's memfd is sealed; serial: by which of its creator's requests. */
 void object_seal(struct core *core, uint32_t o, uint64_t serial);
 void object_abort(struct core *core, uint32_t o);
-/* reason: GONE_DELETED, or GONE_LOST (its descriptor is not ours: nothing is closed). */
+/* reason: GONE_DELETED, GONE_EXPIRED, or GONE_LOST (its descriptor is not ours: nothing is closed). */
 void object_delete(struct core *core, uint32_t o, enum gone_reason reason);
 /* A deleted object's descriptor is not ours any more. */
 void object_lose_memory(struct core *core, uint32_t o);
 void object_evict(struct core *core, uint32_t o);
 /* The object that the policy would evict; only while core.n_victims > 0. */
 uint32_t object_victim(const struct core *core);
+
+/* Bytes of metadata and attributes that it is charged now. */
+uint64_t object_metadata_bytes(const struct core *core, uint32_t o);
+/* These change: uncharge what there is, and charge what there is then. */
+void object_uncharge_metadata(struct core *core, uint32_t o);
+void object_charge_metadata(struct core *core, uint32_t o);
+/* Another priority, or other flags: it counts as used now. */
+void object_rank(struct core *core, uint32_t o, int priority, uint8_t flags);
 
 /* References, pins or claims changed: may it be evicted now, has its memory or record an end? */
 void object_reconsider(struct core *core, uint32_t o);

@@ -2,7 +2,7 @@
 /*
  * core/policy.h - which object is evicted first
  *
- * A policy orders the objects that may be evicted; the core tells it when one
+ * A policy orders the objects of one priority that may be evicted; the core tells it when one
  * becomes evictable, stops being so, or is used.  Each policy is a file
  * policy-NAME.c and one line in policy.c.
  */

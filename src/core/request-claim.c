@@ -18,8 +18,7 @@ static void refuse(struct core *core, uint32_t conn, const struct wire_request *
 	effect_refuse(core, conn, request->type, request->serial, status, text);
 }
 
-/* The sealed object that the request's item names; or it is refused, and TABLES_NONE. */
-static uint32_t find_object(struct core *core, uint32_t conn, const struct wire_request *request)
+uint32_t request_find_object(struct core *core, uint32_t conn, const struct wire_request *request)
 {
 	const struct id128 *id = &request->items[0].id;
 	const uint32_t o = object_find(core, id);
@@ -78,7 +77,7 @@ void request_hold(struct core *core, uint32_t conn, const struct wire_request *r
 	}
 	if (!name_is_valid(core, conn, request))
 		return;
-	o = find_object(core, conn, request);
+	o = request_find_object(core, conn, request);
 	if (o == TABLES_NONE)
 		return;
 	r = name_find(core, account->uid, request->name) == TABLES_NONE ?
@@ -141,7 +140,7 @@ void request_lease(struct core *core, uint32_t conn, const struct wire_request *
 		refuse(core, conn, request, -EINVAL, "a token of zeros is not valid: draw a random one");
 		return;
 	}
-	o = find_object(core, conn, request);
+	o = request_find_object(core, conn, request);
 	if (o == TABLES_NONE)
 		return;
 	l = lease_find(core, &request->token);
@@ -167,7 +166,7 @@ void request_load(struct core *core, uint32_t conn, const struct wire_request *r
 {
 	uint32_t o, l;
 
-	o = find_object(core, conn, request);
+	o = request_find_object(core, conn, request);
 	if (o == TABLES_NONE)
 		return;
 	/* The lease kept the object; where something else did, it is as good without. */

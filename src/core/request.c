@@ -59,6 +59,7 @@ static const struct {
 	[WIRE_STAT] = { request_stat, ONE_ITEM },
 	[WIRE_STATUS] = { request_status },
 	[WIRE_SUBSCRIBE] = { request_subscribe },
+	[WIRE_SET] = { request_set, ONE_ITEM },
 };
 
 /* What is wrong with the request's shape, or NULL. */

@@ -115,7 +115,7 @@ enum room room_quota(struct core *core, struct account *account, uint64_t bytes)
 	while (!room_quota_fits(account, bytes)) {
 		if (core->n_freeing_fds >= CLOSING_MAX)
 			return ROOM_SOON;
-		object_evict(core, account->victims.first);
+		object_evict(core, account_victim(account));
 	}
 	return ROOM_YES;
 }

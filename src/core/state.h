@@ -21,8 +21,8 @@
 #include "core/blob.h"
 #include "core/core.h"
 #include "core/effect.h"
-#include "core/policy.h"
 #include "core/tables.h"
+#include "core/victims.h"
 #include "ds/hash.h"
 #include "ds/heap.h"
 #include "ds/index-map.h"
@@ -80,7 +80,9 @@ struct account {
 	uint64_t quota;           /* bytes; UINT64_MAX: none */
 	uint64_t bytes;           /* charged for its objects and makes, metadata included */
 	uint64_t victim_bytes;    /* of it, what may be evicted */
-	struct index_list victims; /* its objects that may be evicted, longest first */
+	struct index_list victims[PRIORITY_LEVELS]; /* its objects that may be evicted, longest first */
+	uint64_t hard_pin_bytes;  /* of its objects and makes that are pinned hard: see pin_bytes() */
+	uint32_t n_hard_pins;
 	uint32_t n_connections, n_holdings, n_names, n_leases;
 	uint64_t pending_bytes;   /* copied for its waiting requests */
 	struct list ring_link;    /* in core.queue.ring, while creates of it wait */
@@ -162,6 +164,11 @@ struct make {
 	const char *name;            /* likewise; NULL: none */
 	void *copy;
 	size_t copy_size;
+	int8_t priority;
+	bool pin;                    /* hard, and counted so in its account */
+	struct attributes_record *attributes; /* its own; NULL: none */
+	uint32_t attributes_size;
+	uint32_t attributes_blob;    /* them, once it is granted */
 };
 
 /* ---- effects in flight ---- */
@@ -227,12 +234,12 @@ struct core {
 		watched_by_id;
 	struct hash_node *gone;     /* parallel to tables.gone */
 	struct list accounts;
-	struct heap deadlines, lease_deadlines;
+	struct heap deadlines, lease_deadlines, expiry_deadlines;
+	struct hash_map expiries;   /* objects with a time to live: see core/attribute.c */
 
 	struct arena arena;
 	struct blob_heap blobs;
-	const struct policy_ops *policy_ops;
-	struct policy *policy;
+	struct victims victims;
 
 	/* R2: used by whom */
 	uint64_t object_bytes, metadata_bytes, freeing_bytes, pinned_bytes, victim_bytes;

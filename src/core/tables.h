@@ -35,6 +35,7 @@
 enum object_flags {
 	OBJECT_HELD = 1,    /* held without a name, until it is deleted */
 	OBJECT_DELETED = 2, /* gone by id; kept for those who still hold it */
+	OBJECT_PINNED = 4,  /* hard: never evicted, whoever holds it */
 };
 
 struct object_record {
@@ -53,9 +54,20 @@ struct object_record {
 	uint32_t uid, gid;
 	int32_t fd;             /* -1 once the memory is gone */
 	uint32_t slot;          /* place in the arena; 0: none */
+	uint32_t attributes;    /* blob; 0: none */
+	uint16_t attributes_size;
 	uint16_t mode;
 	uint8_t state;          /* enum wire_object_state; 0: the record is free */
 	uint8_t flags;
+	int8_t priority;
+};
+
+/* A blob: what an object has besides, if it has any of it; see core/attribute.h. */
+struct attributes_record {
+	int64_t ttl_ns;      /* as asked for; 0: none */
+	int64_t expires_ns;  /* CLOCK_MONOTONIC, from the seal on; 0: never */
+	uint16_t labels_size, call_site_size; /* the latter with its NUL; 0: none */
+	char bytes[];        /* labels (see wire/labels.h), call site */
 };
 
 enum connection_flags {
@@ -111,7 +123,7 @@ struct lease_record {
 	int64_t expires_ns; /* CLOCK_MONOTONIC */
 };
 
-enum gone_reason { GONE_EVICTED = 1, GONE_DELETED, GONE_LOST };
+enum gone_reason { GONE_EVICTED = 1, GONE_DELETED, GONE_LOST, GONE_EXPIRED };
 
 struct gone_record {
 	struct id128 id; /* zero: nothing */

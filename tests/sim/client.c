@@ -31,6 +31,7 @@ static const struct {
 	{ WIRE_STAT, 16 },
 	{ WIRE_STATUS, 3 },
 	{ WIRE_SUBSCRIBE, 40 },
+	{ WIRE_SET, 40 },
 };
 
 void habits_draw(struct habits *habits, struct rng *rng, uint64_t capacity)
@@ -176,6 +177,63 @@ static int draw_name(struct rng *rng)
 	return rng_below(rng, NAMES);
 }
 
+static uint64_t draw_ttl(struct rng *rng)
+{
+	switch (rng_below(rng, 12)) {
+	case 0:
+		return FOREVER_NS;
+	case 1:
+		return -(int64_t)rng_bits(rng, 20); /* 0, or no time at all */
+	default:
+		return rng_bits(rng, rng_range(rng, 1, 38));
+	}
+}
+
+static void draw_labels(struct attributes *attributes, struct rng *rng)
+{
+	for (int i = 0; i < LABEL_KEYS; i++)
+		if (rng_chance(rng, 500))
+			attributes->labels[i] = rng_range(rng, 1, LABEL_VALUES);
+	if (rng_chance(rng, 10))
+		attributes->labels[0] = LABEL_KEY_BAD;
+}
+
+static void draw_attributes(struct request_item *item, struct rng *rng)
+{
+	struct attributes *attributes = &item->attributes;
+
+	if (rng_chance(rng, 150))
+		draw_labels(attributes, rng);
+	if (rng_chance(rng, 100))
+		attributes->call_site = rng_range(rng, 1, 2);
+	if (rng_chance(rng, 250))
+		attributes->priority = (int)rng_below(rng, 7) - 3;
+	else if (rng_chance(rng, 30))
+		attributes->priority = (int)rng_below(rng, 33) - 16;
+	if (rng_chance(rng, 120))
+		attributes->ttl_ns = draw_ttl(rng);
+	if (rng_chance(rng, 60))
+		item->flags |= WIRE_ITEM_PIN;
+}
+
+static void draw_change(struct request_item *item, struct rng *rng)
+{
+	if (rng_chance(rng, 300)) {
+		draw_labels(&item->attributes, rng);
+		item->attributes.unlabel = rng_below(rng, 1 << LABEL_KEYS);
+	}
+	if (rng_chance(rng, 400)) {
+		item->flags |= WIRE_ITEM_PRIORITY;
+		item->attributes.priority = (int)rng_below(rng, 9) - 4;
+	}
+	if (rng_chance(rng, 200)) {
+		item->flags |= WIRE_ITEM_TTL;
+		item->attributes.ttl_ns = draw_ttl(rng);
+	}
+	if (rng_chance(rng, 400))
+		item->flags |= rng_chance(rng, 400) ? WIRE_ITEM_PIN : WIRE_ITEM_UNPIN;
+}
+
 static void draw_new_object(struct request_item *item, const struct habits *habits,
 	struct rng *rng, const struct model *model)
 {
@@ -189,6 +247,7 @@ static void draw_new_object(struct request_item *item, const struct habits *habi
 		item->name = draw_name(rng);
 	if (rng_chance(rng, 20))
 		item->flags = WIRE_ITEM_HOLD;
+	draw_attributes(item, rng);
 }
 
 static uint32_t draw_batch(const struct habits *habits, struct rng *rng)
@@ -216,6 +275,7 @@ void client_draw(struct request *request, const struct habits *habits, struct rn
 	request->token = -1;
 	request->name = NAME_NONE;
 	request->fd = -1;
+	request->label = -1;
 	request->n_items = 1;
 	for (uint32_t i = 0; i < ITEMS; i++)
 		request->items[i].name = NAME_NONE;
@@ -313,6 +373,17 @@ void client_draw(struct request *request, const struct habits *habits, struct rn
 	case WIRE_LIST:
 		request->n_items = 0;
 		request->limit = rng_below(rng, 30);
+		if (rng_chance(rng, 400)) {
+			request->label = rng_below(rng, LABEL_KEYS);
+			request->label_value = rng_below(rng, LABEL_VALUES + 1);
+		}
+		request->pattern = rng_chance(rng, 300);
+		if (rng_chance(rng, 500))
+			request->flags = WIRE_LIST_HOLDERS;
+		break;
+	case WIRE_SET:
+		request->items[0].id = draw_id(habits, rng, model, conn, is_resident);
+		draw_change(&request->items[0], rng);
 		break;
 	case WIRE_SUBSCRIBE:
 		request->n_items = 0;

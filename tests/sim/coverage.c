@@ -60,6 +60,10 @@ static const struct {
 	{ WIRE_SUBSCRIBE, 0 },
 	{ WIRE_SUBSCRIBE, EINVAL },
 	{ WIRE_SUBSCRIBE, EBUSY },
+	{ WIRE_SET, 0 },
+	{ WIRE_SET, ENOENT },
+	{ WIRE_SET, EACCES },
+	{ WIRE_SET, EINVAL },
 };
 
 /* Types that have no reply, and so are only counted. */

@@ -81,6 +81,14 @@
 	X(EVENTS_TOLD, "notes of events told to subscribers")                               \
 	X(EVENTS_WAITED, "subscribers that waited and were told")                           \
 	X(EVENTS_OVERRUN, "subscribers told that they came too late")                       \
+	X(EXPIRED, "objects whose time to live ended")                                      \
+	X(EXPIRED_PINNED, "  of them while they were mapped")                               \
+	X(EXPIRED_AFTER_DEATH, "  of them after a worker's death")                          \
+	X(EVICTIONS_BY_PRIORITY, "evictions before an older object of higher priority")     \
+	X(PINS_REFUSED, "hard pins refused")                                                \
+	X(LISTED_HOLDERS, "holders told by LIST")                                           \
+	X(LISTED_BY_LABEL, "objects found by label")                                        \
+	X(LISTED_BY_NAME, "objects found by a pattern of their names")                      \
 	X(AUDITS, "audits of everything by STAT and LIST")
 
 enum coverage_class {

@@ -73,7 +73,6 @@ static void check_description(struct model *m, int object, const struct wire_ite
 			item->gid, item->mode, (unsigned long long)o->size, o->uid, o->gid, o->mode);
 	if (item->state != (o->state == OBJECT_DRAFT ? WIRE_CREATED : WIRE_RESIDENT))
 		broken("object %d is described as in state %u", o->id, item->state);
-	check_metadata(o, item);
 	check_address(m, object, item->address);
 }
 
@@ -189,6 +188,7 @@ static void grant(struct model *m, struct wait *wait, const struct core_effect *
 				request_id_number(&item->id), wait->conn);
 		o = &m->objects[object];
 		check_description(m, object, item);
+		check_metadata(o, item);
 		cover_rights(m, wait->conn, o);
 		small = o->size <= m->config.inline_max && !(wait->request.flags & WIRE_GET_MAP);
 		m->conns[wait->conn].refs[object]++;
@@ -428,33 +428,46 @@ static void reply_seal(struct model *m, struct wait *wait, const struct core_eff
 	check_statuses(wait, &effect->reply);
 }
 
-static void reply_stat(struct model *m, struct wait *wait, const struct core_effect *effect)
+/* R16 */
+static void check_attributes(const struct object *o, const struct wire_item *item)
 {
-	const struct wire_reply *reply = &effect->reply;
-	uint64_t refs, pins, conn_refs = 0, conn_pins = 0, names = 0, leases = 0;
-	const struct object *o;
-	int object = wait->object[0];
+	const char *call_site = request_call_site(o->attributes.call_site);
+	char labels[512];
+	uint32_t size = request_labels(&o->attributes, labels);
 
-	check_statuses(wait, reply);
-	if (reply->status)
-		return;
-	o = &m->objects[object];
-	if (o->deleted != !!(reply->items[0].flags & WIRE_ITEM_DELETED))
-		broken("STAT of object %d is wrong about its deletion", o->id);
-	if (o->deleted)
-		return; /* several of this id may be held */
-	check_description(m, object, &reply->items[0]);
-	if (m->lossy)
-		return; /* somebody may hold what nobody knows of, until he reconciles */
+	if (item->labels_size != size || memcmp(item->labels ? item->labels : "", labels, size) != 0)
+		broken("R16: object %d is told with labels that are not its own", o->id);
+	if (!item->call_site != !call_site || (call_site && strcmp(item->call_site, call_site) != 0))
+		broken("R16: object %d is told with another call site", o->id);
+	if (item->priority != o->attributes.priority)
+		broken("R16: object %d is told with priority %d, not %d", o->id, item->priority,
+			o->attributes.priority);
+	if (!(item->flags & WIRE_ITEM_PIN) != !o->pinned)
+		broken("R16: object %d is said %sto be pinned", o->id, o->pinned ? "not " : "");
+	if (!item->expires_ns != !o->expires)
+		broken("R16: object %d is said to expire at %lld, and does at %lld", o->id,
+			(long long)item->expires_ns, (long long)o->expires);
+}
+
+/* Those that are told of this item. */
+static void check_holders(const struct model *m, int object, const struct wire_reply *reply,
+	uint32_t number)
+{
+	const struct wire_item *item = &reply->items[number];
+	const struct object *o = &m->objects[object];
+	uint64_t refs, pins, conn_refs = 0, conn_pins = 0, names = 0, leases = 0;
+
 	refs = model_refs(m, object);
 	pins = model_pins(m, object);
-	if (reply->items[0].refs != refs || reply->items[0].pins != pins)
-		broken("STAT says that object %d has %u references and %u pins, but it has %llu and "
-		       "%llu", o->id, reply->items[0].refs, reply->items[0].pins,
-			(unsigned long long)refs, (unsigned long long)pins);
+	if (item->refs != refs || item->pins != pins)
+		broken("object %d is said to have %u references and %u pins, but it has %llu and "
+		       "%llu", o->id, item->refs, item->pins, (unsigned long long)refs,
+			(unsigned long long)pins);
 	for (uint32_t i = 0; i < reply->n_holders; i++) {
 		const struct wire_holder *holder = &reply->holders[i];
 
+		if (holder->item != number)
+			continue;
 		switch (holder->kind) {
 		case 1:
 			conn_refs += holder->refs;
@@ -479,40 +492,120 @@ static void reply_stat(struct model *m, struct wait *wait, const struct core_eff
 	for (int i = 0; i < LEASES; i++)
 		leases -= m->leases[i].used && m->leases[i].object == object;
 	if (conn_refs || conn_pins || leases || names > 1 || (names && !o->held))
-		broken("the holders that STAT names for object %d are not who holds it", o->id);
+		broken("the holders that are named for object %d are not who holds it", o->id);
+}
+
+static void reply_stat(struct model *m, struct wait *wait, const struct core_effect *effect)
+{
+	const struct wire_reply *reply = &effect->reply;
+	const struct object *o;
+	int object = wait->object[0];
+
+	check_statuses(wait, reply);
+	if (reply->status)
+		return;
+	o = &m->objects[object];
+	if (o->deleted != !!(reply->items[0].flags & WIRE_ITEM_DELETED))
+		broken("STAT of object %d is wrong about its deletion", o->id);
+	if (o->deleted)
+		return; /* several of this id may be held */
+	check_description(m, object, &reply->items[0]);
+	check_metadata(o, &reply->items[0]);
+	check_attributes(o, &reply->items[0]);
+	if (m->lossy)
+		return; /* somebody may hold what nobody knows of, until he reconciles */
+	check_holders(m, object, reply, 0);
+}
+
+/* Is it one that the LIST asks for? */
+static bool is_asked_for(const struct model *m, const struct request *request, int object)
+{
+	const struct object *o = &m->objects[object];
+	bool named = o->state == OBJECT_DRAFT && o->name >= 1 && o->name <= 3;
+
+	if (request->label >= 0 && (o->attributes.labels[request->label] == 0 ||
+		(request->label_value &&
+			o->attributes.labels[request->label] != request->label_value)))
+		return false;
+	for (int i = 0; i < MODEL_NAMES; i++)
+		named |= m->names[i].used && m->names[i].object == object &&
+			m->names[i].name >= 1 && m->names[i].name <= 3;
+	return named || !request->pattern;
+}
+
+/* Deleted, and still in memory: told to who asks for holders. */
+static void check_kept(const struct model *m, const struct wait *wait,
+	const struct wire_item *item)
+{
+	const int id = request_id_number(&item->id);
+
+	if (!(wait->request.flags & WIRE_LIST_HOLDERS))
+		broken("LIST shows id %d, which is deleted", id);
+	if (m->lossy)
+		return;
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].deleted && !m->objects[i].hollow &&
+			m->objects[i].id == id && model_may_read(m, wait->conn, &m->objects[i]) &&
+			is_asked_for(m, &wait->request, i))
+			return;
+	broken("R8: LIST shows deleted id %d, which connection %u cannot see", id, wait->conn);
 }
 
 /* A page: what the connection may read and no more, in order of creation. */
 static void reply_list(struct model *m, struct wait *wait, const struct core_effect *effect)
 {
 	const struct wire_reply *reply = &effect->reply;
+	const bool holders = wait->request.flags & WIRE_LIST_HOLDERS;
 	uint64_t last = 0;
-	uint32_t all = 0;
+	uint32_t all = 0, shown = 0;
 
 	if (reply->status)
 		broken("LIST is answered %s", status_name(reply->status));
+	if (!holders && (reply->n_holders || reply->skip))
+		broken("LIST tells of holders, and was not asked to");
 	for (uint32_t i = 0; i < reply->n_items; i++) {
 		int id = request_id_number(&reply->items[i].id);
 		int object = model_draft(m, wait->conn, id);
 
+		if (reply->items[i].flags & WIRE_ITEM_DELETED) {
+			check_kept(m, wait, &reply->items[i]);
+			continue;
+		}
 		if (object < 0)
 			object = model_visible(m, wait->conn, id);
 		if (object < 0)
 			broken("R8: LIST shows id %d, which connection %u cannot see", id, wait->conn);
 		check_description(m, object, &reply->items[i]);
+		if (holders && reply->items[i].metadata_size)
+			broken("LIST with holders tells metadata");
+		if (!holders)
+			check_metadata(&m->objects[object], &reply->items[i]);
+		check_attributes(&m->objects[object], &reply->items[i]);
+		if (!is_asked_for(m, &wait->request, object))
+			broken("LIST shows id %d, which was not asked for", id);
 		if (m->objects[object].order <= last)
 			broken("LIST is not in order of creation");
 		last = m->objects[object].order;
+		shown++;
+		if (holders && !m->lossy && !reply->skip)
+			check_holders(m, object, reply, i);
+		if (wait->request.label >= 0)
+			COVER(m, LISTED_BY_LABEL);
+		if (wait->request.pattern)
+			COVER(m, LISTED_BY_NAME);
 	}
+	if (reply->n_holders)
+		COVER(m, LISTED_HOLDERS);
 	for (int i = 0; i < OBJECTS; i++) {
 		const struct object *o = &m->objects[i];
 
 		all += o->live && !o->deleted && !o->doomed &&
 			(model_draft(m, wait->conn, o->id) == i ||
-				model_visible(m, wait->conn, o->id) == i);
+				model_visible(m, wait->conn, o->id) == i) &&
+			is_asked_for(m, &wait->request, i);
 	}
-	if (reply->cursor == 0 && wait->request.cursor == 0 && reply->n_items != all)
-		broken("LIST shows %u of %u objects", reply->n_items, all);
+	if (reply->cursor == 0 && wait->request.cursor == 0 && shown != all)
+		broken("LIST shows %u of %u objects", shown, all);
 }
 
 static void reply_status(struct model *m, const struct core_effect *effect)
@@ -638,8 +731,10 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 		case WIRE_LOOKUP:
 		case WIRE_LOAD:
 			check_statuses(wait, reply);
-			if (reply->status == 0)
+			if (reply->status == 0) {
 				check_description(m, wait->object[0], &reply->items[0]);
+				check_metadata(&m->objects[wait->object[0]], &reply->items[0]);
+			}
 			break;
 		case WIRE_HELLO:
 			if (reply->status || reply->generation != m->generation)

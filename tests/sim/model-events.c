@@ -113,11 +113,12 @@ static void live_on(uint64_t number, const struct happening *event)
 		[WIRE_EVENT_EVICTED] = { LIFE_SEALED, LIFE_NONE },
 		[WIRE_EVENT_DELETED] = { LIFE_SEALED, LIFE_NONE },
 		[WIRE_EVENT_LOST] = { LIFE_SEALED, LIFE_NONE },
+		[WIRE_EVENT_EXPIRED] = { LIFE_SEALED, LIFE_NONE },
 	};
 	const struct happening *last;
 
 	if (event->id < 0 || event->id >= IDS || event->event < WIRE_EVENT_CREATED ||
-		event->event > WIRE_EVENT_LOST)
+		event->event > WIRE_EVENT_EXPIRED)
 		broken("R15: event %llu is %u of id %d", (unsigned long long)number, event->event,
 			event->id);
 	last = &events.lives[event->id].last;

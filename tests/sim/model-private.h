@@ -27,6 +27,10 @@ void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, u
 void model_give_back(struct model *m, uint32_t conn);
 void model_end_wait(struct model *m, int wait);
 uint64_t model_metadata_charge(uint32_t size);
+/* Of metadata and attributes. */
+uint64_t model_more_charge(uint32_t metadata_size, const struct attributes *attributes);
+/* May this uid pin so much more? */
+bool model_may_pin(const struct model *m, uid_t uid, uint64_t size, uint32_t metadata_size);
 /* The permission bits that this connection has: 4 read, 2 write. */
 uint32_t model_class_rights(const struct conn *c, uid_t uid, gid_t gid, uint32_t mode);
 

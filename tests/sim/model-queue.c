@@ -14,7 +14,7 @@ uint64_t model_uid_bytes(const struct model *m, uid_t uid)
 		const struct object *o = &m->objects[i];
 
 		if (o->live && o->uid == uid && !o->hollow && !o->doomed)
-			bytes += o->bytes + model_metadata_charge(o->metadata_size);
+			bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
 	}
 	for (int i = 0; i < WANTS; i++)
 		if (m->wants[i].used && m->wants[i].uid == uid && m->wants[i].state != WANT_QUEUED)
@@ -89,7 +89,8 @@ static void add_evictable(const struct model *m, struct space *space)
 	for (int i = 0; i < OBJECTS; i++)
 		if (model_evictable(m, i)) {
 			space->bytes += m->objects[i].bytes +
-				model_metadata_charge(m->objects[i].metadata_size);
+				model_more_charge(m->objects[i].metadata_size,
+					&m->objects[i].attributes);
 			space->fds++;
 			space->records++;
 		}
@@ -132,6 +133,11 @@ static bool is_oldest(const struct model *m, int object, bool one_uid)
 			continue;
 		if (one_uid && other->uid != m->objects[object].uid)
 			continue;
+		if (other->attributes.priority != m->objects[object].attributes.priority) {
+			if (other->attributes.priority < m->objects[object].attributes.priority)
+				return false;
+			continue;
+		}
 		if (other->idle_since < m->objects[object].idle_since)
 			return false;
 	}
@@ -175,6 +181,10 @@ void model_check_victim(const struct model *m, int object)
 		return;
 	if (!(by_space && is_oldest(m, object, false)) && !(by_quota && is_oldest(m, object, true)))
 		broken("R4: object %d is evicted before an older one", o->id);
+	for (int i = 0; i < OBJECTS; i++)
+		if (model_evictable(m, i) && m->objects[i].idle_since < o->idle_since &&
+			m->objects[i].attributes.priority > o->attributes.priority)
+			COVER(m, EVICTIONS_BY_PRIORITY);
 	if (!by_quota && pool)
 		broken("R4: object %d is evicted while the pool has memory", o->id);
 }
@@ -296,7 +306,7 @@ void model_want_starts(struct model *m, struct want *want, enum want_state state
 	check_turn(m, want);
 	if (state == WANT_MAKING && want->fd >= 0) {
 		uint64_t brought = model_charge(m, kernel_file(m->kernel, want->fd)->size) +
-			model_metadata_charge(want->metadata_size);
+			model_more_charge(want->metadata_size, &want->attributes);
 
 		if (want->bytes < brought)
 			want->bytes = brought;
@@ -324,7 +334,8 @@ static uint64_t own_evictable(const struct model *m, uid_t uid)
 	for (int i = 0; i < OBJECTS; i++)
 		if (model_evictable(m, i) && m->objects[i].uid == uid)
 			bytes += m->objects[i].bytes +
-				model_metadata_charge(m->objects[i].metadata_size);
+				model_more_charge(m->objects[i].metadata_size,
+					&m->objects[i].attributes);
 	return bytes;
 }
 

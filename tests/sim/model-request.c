@@ -344,6 +344,71 @@ static int request_seal(struct model *m, struct wait *wait, uint32_t item, int i
 	return 0;
 }
 
+/* ---- attributes (R16) ---- */
+
+static bool is_valid(const struct attributes *attributes)
+{
+	return attributes->labels[0] != LABEL_KEY_BAD && attributes->ttl_ns >= 0 &&
+		attributes->priority >= -15 && attributes->priority <= 15;
+}
+
+static int request_set(struct model *m, struct wait *wait, const struct request_item *item)
+{
+	const int i = model_visible(m, wait->conn, item->id);
+	const struct attributes *change = &item->attributes;
+	struct object *o = &m->objects[i];
+	struct attributes after;
+	uint64_t bytes_before, bytes_after;
+
+	if (is_done(wait, 0))
+		return 0;
+	if (i < 0)
+		return not_there(m, wait->conn, item->id);
+	if (m->conns[wait->conn].uid != 0 && m->conns[wait->conn].uid != o->uid)
+		return -EACCES;
+	if (!is_valid(change))
+		return -EINVAL;
+	after = o->attributes;
+	for (int k = 0; k < LABEL_KEYS; k++) {
+		if (change->unlabel & 1 << k)
+			after.labels[k] = 0;
+		if (change->labels[k])
+			after.labels[k] = change->labels[k];
+	}
+	if (item->flags & WIRE_ITEM_TTL)
+		after.ttl_ns = change->ttl_ns == FOREVER_NS ? 0 : change->ttl_ns;
+	if (item->flags & WIRE_ITEM_PRIORITY)
+		after.priority = change->priority;
+	if (item->flags & WIRE_ITEM_PIN && !o->pinned &&
+		!model_may_pin(m, o->uid, o->size, o->metadata_size)) {
+		COVER(m, PINS_REFUSED);
+		return -EDQUOT;
+	}
+	bytes_before = model_more_charge(0, &o->attributes);
+	bytes_after = model_more_charge(0, &after);
+	if (bytes_after > bytes_before) {
+		if (model_uid_bytes(m, o->uid) + bytes_after - bytes_before > model_quota(m, o->uid))
+			return -EDQUOT;
+		if (model_used_bytes(m) + bytes_after - bytes_before > m->capacity)
+			return -ENOBUFS;
+	}
+	if (item->flags & WIRE_ITEM_TTL)
+		o->expires = after.ttl_ns ? deadline_ns(m->now, after.ttl_ns) : 0;
+	if (o->attributes.priority != after.priority ||
+		(o->pinned && item->flags & WIRE_ITEM_UNPIN && !(item->flags & WIRE_ITEM_PIN))) {
+		if (o->idle_since) {
+			o->idle_since = m->event;
+			o->vague = false;
+		}
+	}
+	if (item->flags & WIRE_ITEM_PIN)
+		o->pinned = true;
+	else if (item->flags & WIRE_ITEM_UNPIN)
+		o->pinned = false;
+	o->attributes = after;
+	return 0;
+}
+
 /* ---- creates ---- */
 
 static bool id_is_wanted(const struct model *m, int id)
@@ -373,7 +438,7 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 	const struct conn *c = &m->conns[wait->conn];
 	uint64_t size = wait->request.type == WIRE_PUT ? from->data_size : from->size;
 	uint64_t charge = model_charge(m, size);
-	uint64_t metadata = model_metadata_charge(from->metadata_size);
+	uint64_t metadata = model_more_charge(from->metadata_size, &from->attributes);
 	uint64_t bytes = charge > UINT64_MAX - metadata ? UINT64_MAX : charge + metadata;
 	int there = model_find(m, from->id);
 
@@ -398,7 +463,7 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 			m->roles[wait->request.fd] = ROLE_BROKEN;
 		return;
 	}
-	if (from->id == ID_ZERO)
+	if (from->id == ID_ZERO || !is_valid(&from->attributes))
 		wait->status[item] = -EINVAL;
 	else if (there >= 0 || id_is_wanted(m, from->id))
 		wait->status[item] = -EEXIST;
@@ -408,6 +473,11 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 		wait->status[item] = -EDQUOT;
 	else if (wait->request.fd >= 0 && !model_has_fd(m))
 		wait->status[item] = -ENOBUFS;
+	else if (from->flags & WIRE_ITEM_PIN &&
+		!model_may_pin(m, c->uid, size, from->metadata_size)) {
+		wait->status[item] = -EDQUOT;
+		COVER(m, PINS_REFUSED);
+	}
 	if (wait->status[item] < 0 && wait->request.fd >= 0)
 		m->roles[wait->request.fd] = ROLE_BROKEN;
 	if (wait->status[item] == 0) {
@@ -428,6 +498,8 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 			.metadata_size = from->metadata_size,
 			.size = size,
 			.tag = from->tag,
+			.attributes = from->attributes,
+			.pin = from->flags & WIRE_ITEM_PIN,
 			.fd = wait->request.fd,
 			.arrival = ++m->arrivals,
 		};
@@ -491,7 +563,7 @@ static bool has_answer(uint16_t type)
 
 static bool is_one_packet(uint16_t type)
 {
-	return type == WIRE_HOLD || type == WIRE_STAT || type == WIRE_LIST ||
+	return type == WIRE_HOLD || type == WIRE_STAT || type == WIRE_SET || type == WIRE_LIST ||
 		type == WIRE_CREATE || type == WIRE_SUBSCRIBE;
 }
 
@@ -640,6 +712,9 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 		case WIRE_STAT:
 			wait->status[i] = request_stat(m, wait, id);
 			break;
+		case WIRE_SET:
+			wait->status[i] = request_set(m, wait, &wait->request.items[i]);
+			break;
 		case WIRE_CREATE:
 		case WIRE_PUT:
 		case WIRE_PUT_FD:
@@ -695,6 +770,8 @@ static void want_done(struct model *m, struct want *want, int fd)
 	o->serial = wait->request.serial;
 	o->name = item->name;
 	o->hold = item->flags & WIRE_ITEM_HOLD;
+	o->attributes = want->attributes;
+	o->pinned = want->pin;
 	if (o->id >= 0 && o->id < IDS)
 		m->gone[o->id].reason = 0;
 	m->roles[fd] = ROLE_OBJECT;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model-private.h"
+#include "util/clock.h"
 
 #define PAGE      UINT64_C(4096)
 #define HUGE_PAGE (UINT64_C(2) << 20)
@@ -172,7 +173,7 @@ bool model_evictable(const struct model *m, int object)
 	const struct object *o = &m->objects[object];
 
 	return o->live && o->state == OBJECT_RESIDENT && !o->deleted && !o->doomed &&
-		o->idle_since != 0;
+		!o->pinned && o->idle_since != 0;
 }
 
 /* Holders of it have changed. */
@@ -262,6 +263,8 @@ void model_publish(struct model *m, int object)
 
 	o->state = OBJECT_RESIDENT;
 	o->sealing = false;
+	if (o->attributes.ttl_ns && o->attributes.ttl_ns != FOREVER_NS)
+		o->expires = deadline_ns(m->now, o->attributes.ttl_ns);
 	if (o->hold)
 		o->held = true;
 	if (o->name != NAME_NONE)
@@ -300,6 +303,8 @@ void model_delete(struct model *m, int object)
 		return;
 	}
 	note_gone(m, o, -ENOENT);
+	o->pinned = false;
+	o->expires = 0;
 	if (o->id >= 0 && o->id < IDS) {
 		m->gone[o->id].life = o->sealed_life;
 		m->gone[o->id].serial = o->sealed_serial;
@@ -328,6 +333,8 @@ void model_lose(struct model *m, int object)
 	if (!o->deleted)
 		note_gone(m, o, -ENODATA);
 	forget_names_and_leases(m, object);
+	o->pinned = false;
+	o->expires = 0;
 	o->deleted = o->hollow = true;
 	model_holders_changed(m, object);
 }
@@ -413,6 +420,41 @@ uint64_t model_metadata_charge(uint32_t size)
 	return size ? chunk : 0;
 }
 
+/* What goes with labels, a time or a call site takes 20 bytes more than they. */
+uint64_t model_more_charge(uint32_t metadata_size, const struct attributes *attributes)
+{
+	const char *call_site = request_call_site(attributes->call_site);
+	char labels[512];
+	uint32_t size = request_labels(attributes, labels) + (call_site ? strlen(call_site) + 1 : 0);
+
+	if (size || attributes->ttl_ns)
+		size += 20;
+	return model_metadata_charge(metadata_size) + model_metadata_charge(size);
+}
+
+static uint64_t pin_share(const struct model *m, uint64_t size, uint32_t metadata_size)
+{
+	return model_charge(m, size) + model_metadata_charge(metadata_size);
+}
+
+bool model_may_pin(const struct model *m, uid_t uid, uint64_t size, uint32_t metadata_size)
+{
+	uint64_t bytes = pin_share(m, size, metadata_size);
+
+	if (uid == 0)
+		return true;
+	for (int i = 0; i < OBJECTS; i++) {
+		const struct object *o = &m->objects[i];
+
+		if (o->live && o->pinned && o->uid == uid && !o->doomed && !o->hollow)
+			bytes += pin_share(m, o->size, o->metadata_size);
+	}
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].pin && m->wants[i].uid == uid)
+			bytes += pin_share(m, m->wants[i].size, m->wants[i].metadata_size);
+	return bytes <= m->capacity / 2;
+}
+
 uint64_t model_used_bytes(const struct model *m)
 {
 	uint64_t bytes = m->fills_bytes;
@@ -430,7 +472,8 @@ uint64_t model_used_bytes(const struct model *m)
 			bytes += m->wants[i].bytes;
 	for (int i = 0; i < OBJECTS; i++)
 		if (m->objects[i].live && !m->objects[i].doomed && !m->objects[i].hollow)
-			bytes += model_metadata_charge(m->objects[i].metadata_size);
+			bytes += model_more_charge(m->objects[i].metadata_size,
+				&m->objects[i].attributes);
 	return bytes;
 }
 
@@ -472,6 +515,10 @@ int64_t model_deadline(const struct model *m)
 	for (int i = 0; i < LEASES; i++)
 		if (m->leases[i].used && m->leases[i].expires < deadline)
 			deadline = m->leases[i].expires;
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].expires &&
+			m->objects[i].expires < deadline)
+			deadline = m->objects[i].expires;
 	return deadline;
 }
 
@@ -494,6 +541,16 @@ void model_tick(struct model *m)
 			COVER(m, LEASES_EXPIRED);
 			m->leases[i].used = false;
 			model_holders_changed(m, m->leases[i].object);
+		}
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].expires &&
+			m->objects[i].expires <= m->now) {
+			COVER(m, EXPIRED);
+			if (model_pins(m, i) > 0)
+				COVER(m, EXPIRED_PINNED);
+			if (m->deaths > 0)
+				COVER(m, EXPIRED_AFTER_DEATH);
+			model_delete(m, i);
 		}
 }
 

@@ -69,6 +69,9 @@ struct object {
 	uint32_t item;
 	int name;            /* that it gets when it is sealed */
 	bool hold;
+	struct attributes attributes; /* ttl_ns: as asked for */
+	bool pinned;         /* hard */
+	int64_t expires;     /* 0: never */
 };
 
 struct conn {
@@ -127,6 +130,8 @@ struct want {
 	int id;
 	uid_t uid;
 	uint64_t bytes, metadata_size, size, tag;
+	struct attributes attributes;
+	bool pin;
 	uint32_t ticket;
 	int fd;         /* pool memfd, or the one offered; -1 */
 	uint32_t passes;

@@ -75,6 +75,27 @@ int request_name_number(const char *name)
 	return NAME_NONE;
 }
 
+uint32_t request_labels(const struct attributes *attributes, char *buffer)
+{
+	char *at = buffer;
+
+	for (int i = 0; i < LABEL_KEYS; i++)
+		if (attributes->labels[i] == LABEL_KEY_BAD)
+			at += sprintf(at, "no label") + 1;
+		else if (attributes->labels[i])
+			at += sprintf(at, "key-%d=%s%d", i, i == 1 ? "a longer value, with spaces = and "
+				"so on, so that it takes more than one unit of the heap " : "v",
+				attributes->labels[i]) + 1;
+	return at - buffer;
+}
+
+const char *request_call_site(int call_site)
+{
+	static const char *const texts[] = { NULL, "train.py:12 step", "worker/serve.py:1 <module>" };
+
+	return texts[call_site];
+}
+
 void request_fill(uint8_t *bytes, size_t size, uint64_t tag)
 {
 	for (size_t i = 0; i < size; i++)
@@ -116,6 +137,7 @@ const struct wire_request *request_encode(struct request_scratch *scratch,
 	const struct request *request)
 {
 	char names[ITEMS + 1][WIRE_NAME_MAX + 2];
+	char labels[ITEMS + 1][512], unlabel[ITEMS][64];
 	struct wire_item items[ITEMS];
 	struct wire_request wire = {
 		.type = request->type,
@@ -130,13 +152,23 @@ const struct wire_request *request_encode(struct request_scratch *scratch,
 		.timeout_ns = request->timeout_ns,
 		.generation = request->generation,
 		.cursor = request->cursor,
+		.skip = request->skip,
 		.token = request_token(request->token),
-		.name = request_name(request->name, names[ITEMS]),
+		.name = request->pattern ? "*name-[0-3]" : request_name(request->name, names[ITEMS]),
 		.items = items,
 		.n_items = request->n_items,
 	};
 	size_t size = 0;
 	ssize_t n;
+
+	if (request->type == WIRE_LIST && request->label >= 0) {
+		struct attributes wanted = { .labels = { 0 } };
+
+		wanted.labels[request->label] = request->label_value;
+		wire.labels = labels[ITEMS];
+		wire.labels_size = request->label_value ? request_labels(&wanted, labels[ITEMS]) :
+			(uint32_t)sprintf(labels[ITEMS], "key-%d", request->label) + 1;
+	}
 
 	for (uint32_t i = 0; i < request->n_items; i++)
 		size += request->items[i].metadata_size + request->items[i].data_size;
@@ -158,7 +190,17 @@ const struct wire_request *request_encode(struct request_scratch *scratch,
 			.data = scratch_bytes(scratch, from->data_size, from->tag),
 			.data_size = from->data_size,
 			.name = request_name(from->name, names[i]),
+			.labels = labels[i],
+			.labels_size = request_labels(&from->attributes, labels[i]),
+			.unlabel = unlabel[i],
+			.call_site = request_call_site(from->attributes.call_site),
+			.priority = from->attributes.priority,
+			.ttl_ns = from->attributes.ttl_ns,
 		};
+		for (int k = 0; k < LABEL_KEYS; k++)
+			if (from->attributes.unlabel & 1 << k)
+				items[i].unlabel_size += sprintf(unlabel[i] + items[i].unlabel_size,
+					"key-%d", k) + 1;
 	}
 	n = wire_request_encode(&wire, scratch->packet, sizeof scratch->packet);
 	if (n < 0)
@@ -202,6 +244,10 @@ void request_print(const struct request *request)
 		printf(" token %d", request->token);
 	if (request->name != NAME_NONE)
 		printf(" name %d", request->name);
+	if (request->type == WIRE_LIST && request->label >= 0)
+		printf(" label %d=%d", request->label, request->label_value);
+	if (request->pattern)
+		printf(" pattern");
 	if (request->fd >= 0)
 		printf(" fd %d", request->fd);
 	for (uint32_t i = 0; i < request->n_items; i++) {
@@ -222,6 +268,17 @@ void request_print(const struct request *request)
 			printf(" refs %u pins %u", item->refs, item->pins);
 		if (item->name != NAME_NONE)
 			printf(" name %d", item->name);
+		for (int k = 0; k < LABEL_KEYS; k++)
+			if (item->attributes.labels[k])
+				printf(" label %d=%u", k, item->attributes.labels[k]);
+		if (item->attributes.unlabel)
+			printf(" unlabel %x", item->attributes.unlabel);
+		if (item->attributes.call_site)
+			printf(" site %d", item->attributes.call_site);
+		if (item->attributes.priority)
+			printf(" priority %d", item->attributes.priority);
+		if (item->attributes.ttl_ns)
+			printf(" ttl %lld", (long long)item->attributes.ttl_ns);
 		putchar(']');
 	}
 	putchar('\n');

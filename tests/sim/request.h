@@ -21,6 +21,9 @@
 #define NAMES     6
 #define NAME_NONE -1
 #define TOKENS    24
+#define LABEL_KEYS 3
+#define LABEL_VALUES 3
+#define LABEL_KEY_BAD 99 /* instead of a value: no label at all */
 #define ITEMS     64 /* most items that a simulated request has */
 
 struct request_item {
@@ -31,6 +34,13 @@ struct request_item {
 	uint32_t metadata_size, data_size;
 	uint64_t tag; /* stands for data and metadata */
 	int name;
+	struct attributes {
+		uint8_t labels[LABEL_KEYS]; /* of each key: 0: not there; else which value */
+		uint8_t unlabel; /* SET: bitmap of keys */
+		int call_site;   /* 0: none */
+		int priority;
+		int64_t ttl_ns;
+	} attributes;
 };
 
 struct request {
@@ -39,8 +49,10 @@ struct request {
 	uint64_t serial;
 	uint32_t flags, limit;
 	int64_t timeout_ns;
-	uint64_t generation, cursor;
+	uint64_t generation, cursor, skip;
 	int token, name;
+	int label, label_value; /* LIST: a key, and a value of it or 0; -1: none */
+	bool pattern;           /* LIST: name is one of those that have a name */
 	struct request_item items[ITEMS];
 	uint32_t n_items;
 	int fd;         /* that travels with it; -1 */
@@ -63,6 +75,11 @@ int request_token_number(const struct id128 *token);
 /* The text of a name in buffer (WIRE_NAME_MAX + 2 bytes). */
 const char *request_name(int name, char *buffer); /* name 0 is as long as names may be */
 int request_name_number(const char *name);
+
+/* The labels as they are kept, in a buffer of 512 bytes.  Return: their size. */
+uint32_t request_labels(const struct attributes *attributes, char *buffer);
+/* The text of a call site, or NULL. */
+const char *request_call_site(int call_site);
 
 /* Bytes that stand for a tag, and the check that some bytes do. */
 void request_fill(uint8_t *bytes, size_t size, uint64_t tag);

@@ -965,7 +965,7 @@ static void new_request(struct world *w, uint32_t conn)
 	if (conn != AUDITOR && !request.more && rng_chance(&w->rng, 1) &&
 		(request.type == WIRE_HOLD || request.type == WIRE_STAT ||
 			request.type == WIRE_LIST || request.type == WIRE_CREATE ||
-			request.type == WIRE_SUBSCRIBE))
+			request.type == WIRE_SUBSCRIBE || request.type == WIRE_SET))
 		request.more = true; /* against the protocol: these are one packet */
 	if (request.type == WIRE_FORK || request.type == WIRE_PUT_FD)
 		request.fd = 0; /* so that it is counted */
@@ -1121,7 +1121,8 @@ static void resize(struct world *w, uint64_t capacity)
 
 static void audit(struct world *w)
 {
-	struct request request = { .type = WIRE_LIST, .token = -1, .name = NAME_NONE, .fd = -1 };
+	struct request request = { .type = WIRE_LIST, .token = -1, .name = NAME_NONE, .fd = -1,
+		.label = -1 };
 
 	read_events(w);
 	if (!auditor_is_up(w))

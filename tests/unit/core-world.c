@@ -123,6 +123,7 @@ static void keep_reply(struct world *world, const struct core_effect *effect)
 	answer->n_fds = effect->n_fds;
 	answer->n_holders = reply->n_holders;
 	answer->cursor = reply->cursor;
+	answer->skip = reply->skip;
 	answer->lost = reply->lost;
 	answer->generation = reply->generation;
 	ck_assert((reply->status < 0) == (reply->text != NULL));
@@ -141,6 +142,17 @@ static void keep_reply(struct world *world, const struct core_effect *effect)
 				reply->items[i].names);
 		ck_assert(reply->items[i].metadata_size == 0 || reply->items[i].metadata);
 	}
+	for (uint32_t i = 0; i < reply->n_holders && i < ARRAY_SIZE(answer->holders); i++) {
+		answer->holders[i] = reply->holders[i];
+		snprintf(answer->holder_texts[i], sizeof answer->holder_texts[i], "%s",
+			reply->holders[i].text);
+	}
+	if (reply->n_items && reply->items[0].call_site)
+		snprintf(answer->call_site, sizeof answer->call_site, "%s",
+			reply->items[0].call_site);
+	for (uint32_t i = 0; reply->n_items && i < reply->items[0].labels_size &&
+		i < sizeof answer->labels - 1; i++)
+		answer->labels[i] = reply->items[0].labels[i] ? reply->items[0].labels[i] : '/';
 	if (reply->n_items && reply->items[0].metadata_size)
 		memcpy(answer->metadata, reply->items[0].metadata,
 			MIN(reply->items[0].metadata_size, sizeof answer->metadata));

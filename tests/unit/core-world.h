@@ -26,11 +26,15 @@ struct answer {
 	int status;
 	char text[600];
 	uint32_t n_items, n_fds, n_holders;
-	uint64_t cursor, lost, generation;
+	uint64_t cursor, skip, lost, generation;
 	struct wire_item items[64]; /* without what they point to, but: */
 	char names[64][64];         /* the first name of each */
 	int fds[64], inline_fds[64];
 	char metadata[64];          /* of the first item */
+	char labels[64];            /* likewise, with / for NUL */
+	char call_site[64];
+	struct wire_holder holders[64]; /* without what they point to, but: */
+	char holder_texts[64][20];
 };
 
 struct world {
