@@ -7,3 +7,4 @@ built=${top_builddir:-.}/tests/fuzz
 
 "$built/fuzz-wire" -runs=0 "$fuzz/wire_seed_corpus"
 "$built/fuzz-util" -runs=0 "$fuzz/util_seed_corpus"
+"$built/fuzz-session" -runs=0 "$fuzz/session_seed_corpus"
