@@ -48,6 +48,17 @@ struct account *account_get(struct core *core, uid_t uid)
 	return account;
 }
 
+void accounts_renew(struct core *core)
+{
+	struct list *link;
+
+	list_for_each(link, &core->accounts) {
+		struct account *account = container_of(link, struct account, link);
+
+		account->quota = quota_of(core, account->uid);
+	}
+}
+
 void accounts_deinit(struct core *core)
 {
 	struct account *account;

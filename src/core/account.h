@@ -14,6 +14,8 @@ struct text;
 /* The account of a uid, made on first use. */
 struct account *account_get(struct core *core, uid_t uid);
 void accounts_deinit(struct core *core);
+/* The quotas were changed: every account's anew. */
+void accounts_renew(struct core *core);
 /* May the uid take one more of a table of max records, of which it has n?  Nobody but root may
  * fill a table alone. */
 bool account_share(const struct account *account, uint32_t n, uint32_t max);

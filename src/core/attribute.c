@@ -415,7 +415,7 @@ static int check_room(struct core *core, uint32_t o, uint32_t size, const char *
 			"delete objects, or raise the quota", id, account->uid);
 		return -EDQUOT;
 	}
-	if (core_used_bytes(core) + after - before > core->config.capacity) {
+	if (core_used_bytes(core) + after - before > core_capacity(core)) {
 		*textp = scratch_text(core, "object %s: the store is full, and has no room for more "
 			"labels: delete objects, or raise capacity", id);
 		return -ENOBUFS;

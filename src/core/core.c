@@ -61,6 +61,7 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 		return r;
 	}
 	core->config = *config;
+	core->limit = UINT64_MAX;
 	if (config->n_quotas) {
 		core->quotas = must_alloc(config->n_quotas, sizeof *core->quotas);
 		memcpy(core->quotas, config->quotas, config->n_quotas * sizeof *core->quotas);
@@ -245,15 +246,6 @@ int64_t core_deadline(const struct core *core)
 	if (lease)
 		at = MIN(at, lease->at);
 	return at;
-}
-
-void core_resize(struct core *core, int64_t now, uint64_t capacity, uint32_t max_fds)
-{
-	event_begin(core, now);
-	core->config.capacity = capacity;
-	core->config.max_fds = max_fds;
-	queue_refuse_too_big(core);
-	event_end(core);
 }
 
 /* ---- for tests and STATUS ---- */

@@ -100,6 +100,12 @@
  *      and ABORTED are told to those who may read the object once it is sealed, an
  *      exception from R1.  At most CORE_SUBSCRIBE_MAX SUBSCRIBEs of a connection
  *      wait; one more: -EBUSY.
+ *  R16 Capacity may change at run time (core_configure()), and the machine may have less
+ *      (core_limit()); the smaller one counts.  Below what is used: pool memory and
+ *      objects without references go until it fits, and nothing is granted until it
+ *      does.  What waits and is larger than a new capacity: -EFBIG; larger than a new
+ *      quota: -EDQUOT; larger than what the machine has at present: goes on waiting.
+ *      What was configured at run time is noted for the heir; a limit is not.
  *
  *  R16 Attributes are given at the creation, and changed by SET of the owner uid
  *      or uid 0 (else -EACCES).  Of objects that may be evicted, those of the lowest
@@ -247,8 +253,33 @@ void core_pool_filled(struct core *core, int64_t now, uint32_t ticket, int resul
 void core_tick(struct core *core, int64_t now, int64_t realtime);
 /* When core_tick() is next due; INT64_MAX: never. */
 int64_t core_deadline(const struct core *core);
-/* New capacity or descriptor limit; smaller than what is used: evicts what can be, then waits. */
-void core_resize(struct core *core, int64_t now, uint64_t capacity, uint32_t max_fds);
+
+/* ---- configuration at run time ---- */
+
+#define CORE_SETTINGS_MAX 32 /* keys that can have been changed */
+#define CORE_KEY_MAX      31 /* bytes of a key's name */
+
+/* A value that was changed at run time, as the tables keep it for the heir, who starts with the
+ * configuration of the first start.  To the core these are words. */
+struct core_setting {
+	const char *key;
+	const char *value; /* shorter than WIRE_TEXT_MAX */
+	uint64_t base;     /* what a percentage in it is of */
+	uint32_t uid;      /* who changed it */
+};
+
+/* core_configure() - from now on these hold: capacity, max_fds, max_connections_per_uid,
+ *   queue_deadline_ns, transit_lease_ns, pool_max and quotas of config; nothing else of it is looked at
+ * Less capacity than is used: evicts what can be, then waits (R16).
+ * @setting: noted in the tables in the same transaction; NULL: nothing is
+ * Return: 0, -ENOBUFS (CORE_SETTINGS_MAX other keys are noted; nothing was changed). */
+int core_configure(struct core *core, int64_t now, const struct core_config *config,
+	const struct core_setting *setting);
+/* What is noted.  Iterate from *cursor = 0 until false; borrowed until the next event. */
+bool core_next_setting(const struct core *core, uint32_t *cursor, struct core_setting *setting);
+/* The store may use this many bytes at present, because the machine has no more, whatever
+ * capacity says; UINT64_MAX: capacity alone counts, as after core_open(). */
+void core_limit(struct core *core, int64_t now, uint64_t bytes);
 
 /* ---- effects ---- */
 

@@ -14,6 +14,7 @@ src_core_libcore_la_SOURCES = \
 	src/core/check.c \
 	src/core/claim.c \
 	src/core/claim.h \
+	src/core/configure.c \
 	src/core/connection.c \
 	src/core/connection.h \
 	src/core/core.c \

@@ -372,7 +372,9 @@ void request_status(struct core *core, uint32_t conn, const struct wire_request 
 		const char *key;
 		uint64_t number;
 	} numbers[] = {
-		{ "capacity_bytes", core->config.capacity },
+		{ "capacity_bytes", core_capacity(core) },
+		{ "configured_capacity_bytes", core->config.capacity },
+		{ "used_bytes", core_used_bytes(core) },
 		{ "resident_bytes", core->object_bytes + core->metadata_bytes },
 		{ "pinned_bytes", core->pinned_bytes },
 		{ "spilled_bytes", 0 },

@@ -142,7 +142,7 @@ uint64_t pool_idle_bytes(const struct core *core)
 static uint64_t target(const struct core *core)
 {
 	const struct pool *pool = &core->pool;
-	const uint64_t capacity = core->config.capacity;
+	const uint64_t capacity = core_capacity(core);
 	const uint64_t demand = MAX(pool->window_bytes, pool->last_window_bytes);
 	const uint64_t first = MIN(FIRST_TARGET, capacity / 10);
 
@@ -223,7 +223,7 @@ static void fill(struct core *core)
 	const uint64_t size = next_size(core);
 
 	/* Never at anybody's cost: an eighth stays free beside it. */
-	if (size == 0 || !room_fits(core, size + core->config.capacity / 8, 1))
+	if (size == 0 || !room_fits(core, size + core_capacity(core) / 8, 1))
 		return;
 	effect = effect_add(core, CORE_POOL_FILL);
 	effect->ticket = operation_new(core, OPERATION_FILL, &operation);

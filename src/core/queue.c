@@ -160,12 +160,18 @@ void queue_refuse_too_big(struct core *core)
 			struct make *make = container_of(link, struct make, queue_link);
 			struct pending *pending = make->pending;
 
-			if (make_bytes(make) <= core->config.capacity)
+			if (make_bytes(make) > core->config.capacity)
+				make_fail(core, make, -EFBIG,
+					scratch_text(core, "object %s is larger than the store's "
+						"new capacity: make it smaller, or raise capacity",
+						object_id_text(core, &make->id)));
+			else if (make_bytes(make) > account->quota)
+				make_fail(core, make, -EDQUOT,
+					scratch_text(core, "object %s is larger than the new quota "
+						"of uid %u: make it smaller, or raise the quota",
+						object_id_text(core, &make->id), account->uid));
+			else
 				continue;
-			make_fail(core, make, -EFBIG,
-				scratch_text(core, "object %s is larger than the store's new "
-					"capacity: make it smaller, or raise capacity",
-					object_id_text(core, &make->id)));
 			pending_settle(core, pending);
 		}
 	}

@@ -18,7 +18,7 @@ void queue_add(struct core *core, struct make *make);
 void queue_remove(struct core *core, struct make *make);
 /* Grant whatever can be. */
 void queue_pump(struct core *core);
-/* The capacity shrank: refuse what can never be granted. */
+/* Capacity or quotas were changed: refuse what can never be granted. */
 void queue_refuse_too_big(struct core *core);
 
 #endif

@@ -45,7 +45,7 @@ static struct space free_space(const struct core *core, bool soon)
 	const uint32_t fds = core->n_fds - (soon ? core->n_freeing_fds : 0);
 
 	return (struct space){
-		.bytes = (int64_t)MIN(core->config.capacity, (uint64_t)INT64_MAX) - (int64_t)bytes,
+		.bytes = (int64_t)MIN(core_capacity(core), (uint64_t)INT64_MAX) - (int64_t)bytes,
 		.fds = (int64_t)core->config.max_fds - core_fd_reserve(core) - fds,
 		.records = (int64_t)core->tables.header->max_objects - objects,
 	};
@@ -122,7 +122,7 @@ enum room room_quota(struct core *core, struct account *account, uint64_t bytes)
 
 void room_restore(struct core *core)
 {
-	while (core_used_bytes(core) - core->freeing_bytes > core->config.capacity ||
+	while (core_used_bytes(core) - core->freeing_bytes > core_capacity(core) ||
 		(uint64_t)core->n_fds - core->n_freeing_fds + core_fd_reserve(core) >
 			core->config.max_fds) {
 		if (core->n_freeing_fds >= CLOSING_MAX)
@@ -143,7 +143,7 @@ void room_explain(const struct core *core, const struct account *account, uint64
 	const char *limit = "capacity";
 
 	size_format(bytes, wanted, sizeof wanted);
-	size_format(core->config.capacity, capacity, sizeof capacity);
+	size_format(core_capacity(core), capacity, sizeof capacity);
 	size_format(core_used_bytes(core), used, sizeof used);
 	size_format(core->pinned_bytes, pinned, sizeof pinned);
 	if (!room_quota_fits(account, bytes)) {
@@ -157,6 +157,12 @@ void room_explain(const struct core *core, const struct account *account, uint64
 	} else if (soon.bytes < 0 || bytes > (uint64_t)soon.bytes) {
 		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
 			wanted, capacity, used, pinned);
+		if (core->limit < core->config.capacity) {
+			size_format(core->config.capacity, capacity, sizeof capacity);
+			text_add(text, "; %s are configured, but the machine is short of memory",
+				capacity);
+			limit = "the memory cgroup's limit, or lower min_free";
+		}
 	} else if (soon.fds <= 0) {
 		text_add(text, "%s asked for, but of %u descriptors are %u in use", wanted,
 			core->config.max_fds, core->n_fds);

@@ -219,6 +219,7 @@ struct pool {
 struct core {
 	struct core_config config;
 	struct core_quota *quotas;
+	uint64_t limit;             /* what the machine allows at present; UINT64_MAX: enough */
 	struct tables tables;
 	int64_t now;
 	int64_t realtime_offset;    /* CLOCK_REALTIME - CLOCK_MONOTONIC */
@@ -332,6 +333,12 @@ static inline struct index_links account_victims(const struct core *core)
 static inline uint64_t core_used_bytes(const struct core *core)
 {
 	return core->object_bytes + core->metadata_bytes + core->freeing_bytes + core->pool.bytes;
+}
+
+/* How much of that there may be now. */
+static inline uint64_t core_capacity(const struct core *core)
+{
+	return core->limit < core->config.capacity ? core->limit : core->config.capacity;
 }
 
 #endif

@@ -66,6 +66,7 @@ static size_t lay_out(struct tables *t, const struct tables_header *numbers, uin
 	t->header = place(memory, &offset, 1, sizeof *t->header);
 	t->journal = place(memory, &offset, 1, TABLES_JOURNAL);
 	t->pool = place(memory, &offset, TABLES_POOL_MAX, sizeof *t->pool);
+	t->settings = place(memory, &offset, CORE_SETTINGS_MAX, sizeof *t->settings);
 	t->connections = place(memory, &offset, numbers->max_connections, sizeof *t->connections);
 	t->gone = place(memory, &offset, CORE_GONE_MAX, sizeof *t->gone);
 	t->events = place(memory, &offset, numbers->max_events, sizeof *t->events);
@@ -77,11 +78,12 @@ static size_t lay_out(struct tables *t, const struct tables_header *numbers, uin
 	return offset;
 }
 
-static const uint16_t record_sizes[9] = {
+static const uint16_t record_sizes[10] = {
 	sizeof(struct tables_header), sizeof(struct object_record),
 	sizeof(struct connection_record), sizeof(struct holding_record),
 	sizeof(struct name_record), sizeof(struct lease_record),
 	sizeof(struct gone_record), sizeof(struct pool_record), sizeof(struct event_record),
+	sizeof(struct setting_record),
 };
 
 static void choose_numbers(struct tables_header *numbers, const struct core_config *config)

@@ -152,6 +152,15 @@ struct pool_record {
 	uint64_t bytes;
 };
 
+/* A value that was changed at run time. */
+struct setting_record {
+	uint32_t used;
+	uint32_t uid;  /* who changed it */
+	uint64_t base; /* what a percentage in it is of */
+	char key[CORE_KEY_MAX + 1];
+	char value[WIRE_TEXT_MAX];
+};
+
 enum counter {
 	COUNTER_PUTS,
 	COUNTER_GETS,
@@ -172,7 +181,7 @@ enum counter {
 struct tables_header {
 	uint64_t magic;
 	uint32_t version;
-	uint16_t record_sizes[9]; /* another layout is not believed */
+	uint16_t record_sizes[10]; /* another layout is not believed */
 	uint32_t max_objects, max_connections, max_holdings, max_names, max_leases, max_events;
 	uint64_t blob_bytes;
 	uint64_t size; /* of the whole memory */
@@ -208,6 +217,7 @@ struct tables {
 	struct gone_record *gone;
 	struct event_record *events; /* number n is at n % max_events */
 	struct pool_record *pool;
+	struct setting_record *settings;
 	uint8_t *journal;
 	uint8_t *blobs;
 	struct record_pool free_objects, free_connections, free_holdings, free_names, free_leases;

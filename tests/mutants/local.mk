@@ -30,5 +30,8 @@ EXTRA_DIST += \
 	tests/mutants/28-lost-events-are-not-told.patch \
 	tests/mutants/29-spoiled-note-passes-for-a-good-one.patch \
 	tests/mutants/30-waiter-looks-too-late.patch \
+	tests/mutants/31-what-was-configured-is-not-noted.patch \
+	tests/mutants/32-limit-of-the-machine-is-not-kept.patch \
+	tests/mutants/33-quota-of-the-start-is-kept.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -76,6 +76,9 @@
 	X(POOL_USED, "creates served from the pool")                                        \
 	X(POOL_GIVEN_BACK, "pool memfds given back")                                        \
 	X(RESIZES_DOWN, "capacity made smaller than what was used")                         \
+	X(LIMITS_DOWN, "limits of the machine below what was used")                         \
+	X(LIMITS_WAITED, "queued creates larger than the machine's limit")                  \
+	X(SETTINGS_INHERITED, "heirs that found a changed configuration")                   \
 	X(CLOCK_BACK, "realtime set back")                                                  \
 	X(CANCELED, "requests canceled")                                                    \
 	X(EVENTS_TOLD, "notes of events told to subscribers")                               \

@@ -617,7 +617,7 @@ static void reply_status(struct model *m, const struct core_effect *effect)
 	for (uint32_t i = 0; i < reply->n_fields; i++) {
 		const struct wire_field *field = &reply->fields[i];
 
-		if (strcmp(field->key, "capacity_bytes") == 0 && field->number != m->capacity)
+		if (strcmp(field->key, "capacity_bytes") == 0 && field->number != model_capacity(m))
 			broken("STATUS says that the capacity is %llu",
 				(unsigned long long)field->number);
 		if (strcmp(field->key, "counter.bad_releases") == 0 && m->deaths == 0 &&
@@ -1003,9 +1003,9 @@ static void settle_limits(struct model *m)
 	uint64_t used = model_used_bytes(m);
 	uint32_t fds = model_used_fds(m);
 
-	if (used > m->capacity && used > m->used_before)
+	if (used > model_capacity(m) && used > m->used_before)
 		broken("R2: %llu bytes are in use, of %llu", (unsigned long long)used,
-			(unsigned long long)m->capacity);
+			(unsigned long long)model_capacity(m));
 	if (fds > m->max_fds && fds > m->fds_before)
 		broken("R2: %u descriptors are in use, of %u", fds, m->max_fds);
 	m->used_before = used;

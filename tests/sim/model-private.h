@@ -41,6 +41,8 @@ int model_find_wait(const struct model *m, uint32_t conn, uint64_t serial);
 int model_new_wait(struct model *m, uint32_t conn, uint64_t serial);
 void model_end_want(struct model *m, struct want *want);
 uint64_t model_quota(const struct model *m, uid_t uid);
+/* How many bytes may be in use now (R16). */
+uint64_t model_capacity(const struct model *m);
 
 /* ---- model-effect.c ---- */
 

@@ -52,7 +52,7 @@ struct space {
 static struct space free_space(const struct model *m, bool soon)
 {
 	struct space space = {
-		.bytes = (int64_t)m->capacity - (int64_t)model_used_bytes(m),
+		.bytes = (int64_t)model_capacity(m) - (int64_t)model_used_bytes(m),
 		.fds = (int64_t)m->max_fds - fd_reserve(m) - model_used_fds(m),
 		.records = (int64_t)m->config.max_objects - used_records(m),
 	};

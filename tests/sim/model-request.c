@@ -389,7 +389,7 @@ static int request_set(struct model *m, struct wait *wait, const struct request_
 	if (bytes_after > bytes_before) {
 		if (model_uid_bytes(m, o->uid) + bytes_after - bytes_before > model_quota(m, o->uid))
 			return -EDQUOT;
-		if (model_used_bytes(m) + bytes_after - bytes_before > m->capacity)
+		if (model_used_bytes(m) + bytes_after - bytes_before > model_capacity(m))
 			return -ENOBUFS;
 	}
 	if (item->flags & WIRE_ITEM_TTL)
@@ -423,11 +423,11 @@ uint64_t model_quota(const struct model *m, uid_t uid)
 {
 	uint64_t others = UINT64_MAX;
 
-	for (size_t i = 0; i < m->config.n_quotas; i++) {
-		if (m->config.quotas[i].uid == uid)
-			return m->config.quotas[i].bytes;
-		if (m->config.quotas[i].uid == (uid_t)-1)
-			others = m->config.quotas[i].bytes;
+	for (size_t i = 0; i < m->n_quotas; i++) {
+		if (m->quotas[i].uid == uid)
+			return m->quotas[i].bytes;
+		if (m->quotas[i].uid == (uid_t)-1)
+			others = m->quotas[i].bytes;
 	}
 	return others;
 }

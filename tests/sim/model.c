@@ -14,6 +14,20 @@
 #define PAGE      UINT64_C(4096)
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
+static void take_config(struct model *m, const struct core_config *config)
+{
+	m->capacity = config->capacity;
+	m->max_fds = config->max_fds;
+	m->n_quotas = config->n_quotas;
+	for (size_t i = 0; i < config->n_quotas; i++)
+		m->quotas[i] = config->quotas[i];
+}
+
+uint64_t model_capacity(const struct model *m)
+{
+	return m->limit < m->capacity ? m->limit : m->capacity;
+}
+
 void model_init(struct model *m, const struct kernel *kernel, struct coverage *coverage,
 	const struct core_config *config)
 {
@@ -21,9 +35,9 @@ void model_init(struct model *m, const struct kernel *kernel, struct coverage *c
 	m->kernel = kernel;
 	m->coverage = coverage;
 	m->config = *config;
-	m->capacity = config->capacity;
-	m->max_fds = config->max_fds;
+	m->limit = UINT64_MAX;
 	m->generation = 1;
+	take_config(m, config);
 	model_events_init();
 }
 
@@ -554,18 +568,32 @@ void model_tick(struct model *m)
 		}
 }
 
-void model_resize(struct model *m, uint64_t capacity, uint32_t max_fds)
+void model_configure(struct model *m, const struct core_config *config)
 {
-	m->capacity = capacity;
-	m->max_fds = max_fds;
+	take_config(m, config);
 	for (int i = 0; i < WANTS; i++) {
 		struct want *want = &m->wants[i];
+		int status;
 
-		if (!want->used || want->state != WANT_QUEUED || want->bytes <= capacity)
+		if (!want->used || want->state != WANT_QUEUED)
 			continue;
-		m->waits[want->wait].status[want->item] = -EFBIG;
+		status = want->bytes > m->capacity ? -EFBIG :
+			want->bytes > model_quota(m, want->uid) ? -EDQUOT : 0;
+		if (status == 0)
+			continue;
+		m->waits[want->wait].status[want->item] = status;
 		model_end_want(m, want);
 	}
-	if (model_used_bytes(m) > capacity)
+	if (model_used_bytes(m) > model_capacity(m))
 		COVER(m, RESIZES_DOWN);
+}
+
+void model_limit(struct model *m, uint64_t bytes)
+{
+	m->limit = bytes;
+	if (model_used_bytes(m) > model_capacity(m))
+		COVER(m, LIMITS_DOWN);
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_QUEUED && m->wants[i].bytes > bytes)
+			COVER(m, LIMITS_WAITED);
 }

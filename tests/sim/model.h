@@ -152,11 +152,16 @@ struct lease {
 	int64_t expires;
 };
 
+#define MODEL_QUOTAS 3
+
 struct model {
 	const struct kernel *kernel;
 	struct coverage *coverage;
 	struct core_config config;
-	uint64_t capacity;
+	struct core_quota quotas[MODEL_QUOTAS];
+	size_t n_quotas;
+	uint64_t capacity; /* as configured */
+	uint64_t limit;    /* what the machine has */
 	uint32_t max_fds;
 	int64_t now, realtime;
 	uint64_t event;
@@ -224,7 +229,8 @@ void model_sealed(struct model *model, uint32_t ticket, int result);
 void model_closed(struct model *model, int fd);
 void model_pool_filled(struct model *model, uint64_t size, int result, int fd);
 void model_tick(struct model *model);
-void model_resize(struct model *model, uint64_t capacity, uint32_t max_fds);
+void model_configure(struct model *model, const struct core_config *config);
+void model_limit(struct model *model, uint64_t bytes);
 
 /* ---- effects ---- */
 

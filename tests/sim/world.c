@@ -24,6 +24,7 @@
 #include "model.h"
 #include "request.h"
 #include "rng.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "world.h"
 
@@ -40,7 +41,8 @@ enum event_type {
 	EVENT_REQUEST,
 	EVENT_ANSWER, /* to an effect */
 	EVENT_TICK,
-	EVENT_RESIZE,
+	EVENT_CONFIGURE,
+	EVENT_LIMIT,
 };
 
 /* An effect that was taken and is being carried out. */
@@ -73,8 +75,9 @@ struct world {
 	struct rng rng;
 	struct coverage *coverage;
 	bool verbose;
-	struct core_config config;
-	struct core_quota quotas[3];
+	struct core_config config, first_config;
+	struct core_quota quotas[MODEL_QUOTAS], first_quotas[MODEL_QUOTAS];
+	uint64_t limit;
 	void *memory;
 	size_t memory_size;
 	struct core *core;
@@ -556,13 +559,40 @@ static void take_effects(struct world *w, unsigned int most, bool *lossy)
 	}
 }
 
+/* What the heir has to go by is what the tables say. */
+static void heir_configure(struct world *w)
+{
+	struct core_setting setting;
+	uint32_t cursor = 0;
+
+	w->config = w->first_config;
+	w->config.quotas = w->quotas;
+	memcpy(w->quotas, w->first_quotas, sizeof w->quotas);
+	while (core_next_setting(w->core, &cursor, &setting)) {
+		w->coverage->classes[COVERAGE_SETTINGS_INHERITED]++;
+		if (strcmp(setting.key, "limits") != 0 || setting.uid != 7 ||
+			sscanf(setting.value, "%" SCNu64 " %u %zu %" SCNu64 " %" SCNu64 " %" SCNu64,
+				&w->config.capacity, &w->config.max_fds, &w->config.n_quotas,
+				&w->quotas[0].bytes, &w->quotas[1].bytes, &w->quotas[2].bytes) != 6)
+			broken("R16: the heir finds the setting %s = %s", setting.key, setting.value);
+	}
+	if (w->config.capacity != w->model.capacity || w->config.max_fds != w->model.max_fds ||
+		w->config.n_quotas != w->model.n_quotas ||
+		memcmp(w->quotas, w->model.quotas, w->model.n_quotas * sizeof *w->quotas) != 0)
+		broken("R16: the heir finds a capacity of %" PRIu64 ", not of %" PRIu64,
+			w->config.capacity, w->model.capacity);
+	(void)core_configure(w->core, w->now, &w->config, NULL);
+}
+
 static void heir_once(struct world *w)
 {
 	int result;
 
-	result = core_open(&w->core, &w->config, w->memory, w->memory_size, w->now, w->realtime);
+	result = core_open(&w->core, &w->first_config, w->memory, w->memory_size, w->now,
+		w->realtime);
 	if (result < 0)
 		broken("core_open() for the heir: %s", strerror(-result));
+	heir_configure(w);
 	heir_compare(w);
 	for (uint32_t i = 0; i < CONNS; i++)
 		if (w->model.conns[i].live)
@@ -585,8 +615,7 @@ static void heir(struct world *w, bool lossy)
 	if (!lossy)
 		lose_descriptors(w);
 	model_death(&w->model, lossy);
-	w->model.capacity = w->config.capacity;
-	w->model.max_fds = w->config.max_fds;
+	w->model.limit = UINT64_MAX;
 	w->saved = w->model;
 	while (again) {
 		w->core = NULL;
@@ -616,6 +645,21 @@ static void heir(struct world *w, bool lossy)
 
 /* ---- events ---- */
 
+static void configure(struct world *w)
+{
+	char value[128];
+	const struct core_setting setting = { .key = "limits", .value = value, .base = w->now,
+		.uid = 7 };
+
+	snprintf(value, sizeof value, "%" PRIu64 " %u %zu %" PRIu64 " %" PRIu64 " %" PRIu64,
+		w->config.capacity, w->config.max_fds, w->config.n_quotas, w->quotas[0].bytes,
+		w->quotas[1].bytes, w->quotas[2].bytes);
+	trace("configure %s\n", value);
+	model_configure(&w->model, &w->config);
+	if (core_configure(w->core, w->now, &w->config, &setting) < 0)
+		broken("one key cannot be configured");
+}
+
 static void dispatch(struct world *w, struct event *event)
 {
 	switch (event->type) {
@@ -642,11 +686,13 @@ static void dispatch(struct world *w, struct event *event)
 		model_tick(&w->model);
 		core_tick(w->core, w->now, w->realtime);
 		break;
-	case EVENT_RESIZE:
-		trace("resize to %" PRIu64 " bytes, %u descriptors\n", w->config.capacity,
-			w->config.max_fds);
-		model_resize(&w->model, w->config.capacity, w->config.max_fds);
-		core_resize(w->core, w->now, w->config.capacity, w->config.max_fds);
+	case EVENT_CONFIGURE:
+		configure(w);
+		break;
+	case EVENT_LIMIT:
+		trace("the machine has %" PRIu64 " bytes\n", w->limit);
+		model_limit(&w->model, w->limit);
+		core_limit(w->core, w->now, w->limit);
 		break;
 	}
 }
@@ -1067,13 +1113,18 @@ static void crowd(struct world *w, uint32_t conn)
 		.name = NAME_NONE, .fd = -1, .n_items = 1 };
 	uint32_t deaths = w->deaths;
 
+	if (w->model.limit < 16384)
+		return;
 	for (int i = 0; i < CORE_PASS_MAX + 20 && w->deaths == deaths; i++) {
-		if (!is_ready(w, conn) || !is_ready(w, AUDITOR))
+		const int id = free_id(w);
+
+		if (!is_ready(w, conn) || !is_ready(w, AUDITOR) || id == ID_ALIEN)
 			return;
 		request.serial = ++w->clients[conn].serial;
-		request.items[0] = (struct request_item){ .id = free_id(w), .name = NAME_NONE };
+		request.items[0] = (struct request_item){ .id = id, .name = NAME_NONE };
 		if (i == 0)
-			request.items[0].size = w->model.capacity - 8192;
+			request.items[0].size =
+				MIN(w->model.capacity, w->model.limit) - 8192;
 		else
 			request.items[0].data_size = 16 + rng_below(&w->rng, 4000);
 		run_request(w, conn, &request);
@@ -1111,12 +1162,29 @@ static void jump_clock(struct world *w)
 	}
 }
 
+static void draw_quotas(struct world *w)
+{
+	const uint64_t capacity = w->config.capacity;
+
+	w->config.n_quotas = rng_below(&w->rng, MODEL_QUOTAS + 1);
+	w->quotas[0] = (struct core_quota){ 1000, capacity / rng_range(&w->rng, 1, 5) };
+	w->quotas[1] = (struct core_quota){ 1002, capacity / rng_range(&w->rng, 2, 8) };
+	w->quotas[2] = (struct core_quota){ (uid_t)-1, capacity / rng_range(&w->rng, 1, 3) };
+}
+
 static void resize(struct world *w, uint64_t capacity)
 {
+	if (rng_chance(&w->rng, 250)) { /* the machine's other users take, and give back */
+		w->limit = rng_chance(&w->rng, 400) ? UINT64_MAX : capacity;
+		run_simple(w, EVENT_LIMIT, 0);
+		return;
+	}
 	if (rng_chance(&w->rng, 500))
 		w->config.max_fds = rng_range(&w->rng, 60, 200);
 	w->config.capacity = capacity;
-	run_simple(w, EVENT_RESIZE, 0);
+	if (rng_chance(&w->rng, 300))
+		draw_quotas(w);
+	run_simple(w, EVENT_CONFIGURE, 0);
 }
 
 static void audit(struct world *w)
@@ -1266,14 +1334,14 @@ static void draw_config(struct world *w)
 		.pool_max = rng_chance(rng, 400) ? capacity / 4 : 0,
 		.policy = rng_chance(rng, 500) ? "lru" : NULL,
 		.quotas = w->quotas,
-		.n_quotas = rng_below(rng, 4),
 		.arena_base = UINT64_C(0x200000000000),
 	};
-	w->quotas[0] = (struct core_quota){ 1000, capacity / rng_range(rng, 1, 5) };
-	w->quotas[1] = (struct core_quota){ 1002, capacity / rng_range(rng, 2, 8) };
-	w->quotas[2] = (struct core_quota){ (uid_t)-1, capacity / rng_range(rng, 1, 3) };
+	draw_quotas(w);
 	for (int i = 0; i < 16; i++)
 		w->config.hash_key[i] = rng_next(rng);
+	w->first_config = w->config;
+	memcpy(w->first_quotas, w->quotas, sizeof w->quotas);
+	w->first_config.quotas = w->first_quotas;
 }
 
 static void begin(struct world *w)

@@ -3,6 +3,7 @@
 #undef NDEBUG
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -1112,14 +1113,104 @@ START_TEST(a_smaller_capacity_evicts_then_waits)
 	put(w, a, 2, 10 * PAGE);
 	release(w, a, 1, 1, 0);
 	ck_assert_int_eq(create(w, a, 3, 60 * PAGE), PENDING);
-	core_resize(w->core, w->now, 12 * PAGE, 1000);
 	w->config.capacity = 12 * PAGE;
+	w->config.max_fds = 1000;
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, NULL), 0);
 	w->unchecked = true;
 	world_settle(w);
 	w->unchecked = false;
 	world_settle(w);
 	ck_assert_int_eq(world_last(w)->status, -EFBIG);
 	ck_assert(!exists(w, 1) && exists(w, 2));
+	world_end(w);
+}
+END_TEST
+
+START_TEST(what_the_machine_lacks_is_waited_for)
+{
+	uint32_t a;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	put(w, a, 1, 10 * PAGE);
+	put(w, a, 2, 10 * PAGE);
+	release(w, a, 1, 1, 0);
+	core_limit(w->core, w->now, 12 * PAGE);
+	w->unchecked = true;
+	world_settle(w);
+	w->unchecked = false;
+	world_settle(w);
+	ck_assert(!exists(w, 1) && exists(w, 2));
+	ck_assert_int_eq(create_until(w, a, 3, 20 * PAGE, 5 * SECOND), PENDING);
+	ck_assert_int_eq(create_until(w, a, 4, 20 * PAGE, FOREVER_NS), PENDING);
+	world_tick(w, 6 * SECOND);
+	ck_assert_int_eq(world_answer(w, a, last_serial(w) - 1)->status, -ENOBUFS);
+	ck_assert_ptr_nonnull(strstr(world_answer(w, a, last_serial(w) - 1)->text,
+		"the machine is short of memory"));
+	core_limit(w->core, w->now, UINT64_MAX);
+	world_settle(w);
+	ck_assert_int_eq(world_last(w)->status, 0);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(a_smaller_quota_refuses_what_waits_and_keeps_what_is_there)
+{
+	struct core_quota quota = { 1000, 8 * PAGE };
+	uint32_t a;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	put(w, a, 1, 10 * PAGE);
+	ck_assert_int_eq(create(w, a, 2, 60 * PAGE), PENDING);
+	w->config.quotas = &quota;
+	w->config.n_quotas = 1;
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, NULL), 0);
+	world_settle(w);
+	ck_assert_int_eq(world_last(w)->status, -EDQUOT);
+	ck_assert(exists(w, 1));
+	ck_assert_int_eq(create(w, a, 3, 1), PENDING);
+	release(w, a, 1, 1, 0);
+	ck_assert_int_eq(world_last(w)->status, 0); /* its own object had to go for it */
+	ck_assert(!exists(w, 1));
+	world_end(w);
+}
+END_TEST
+
+START_TEST(what_was_configured_is_noted_for_the_heir)
+{
+	struct core_setting setting = { "capacity", "40%", 1234, 5 };
+	char key[CORE_KEY_MAX + 1];
+	uint32_t cursor = 0;
+
+	world_start(w);
+	w->config.capacity = 40 * PAGE;
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, &setting), 0);
+	setting = (struct core_setting){ "quota", "none", 0, 0 };
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, &setting), 0);
+	setting = (struct core_setting){ "capacity", "30%", 2345, 6 };
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, &setting), 0);
+	world_crash(w);
+	ck_assert(core_next_setting(w->core, &cursor, &setting));
+	ck_assert_str_eq(setting.key, "capacity");
+	ck_assert_str_eq(setting.value, "30%");
+	ck_assert_uint_eq(setting.base, 2345);
+	ck_assert_uint_eq(setting.uid, 6);
+	ck_assert(core_next_setting(w->core, &cursor, &setting));
+	ck_assert_str_eq(setting.key, "quota");
+	ck_assert(!core_next_setting(w->core, &cursor, &setting));
+
+	/* No more than there is room for; and then nothing is changed. */
+	setting.key = key;
+	for (unsigned int i = 2; i < CORE_SETTINGS_MAX; i++) {
+		snprintf(key, sizeof key, "key%u", i);
+		ck_assert_int_eq(core_configure(w->core, w->now, &w->config, &setting), 0);
+	}
+	w->config.capacity = 2 * PAGE;
+	setting.key = "one too many";
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, &setting), -ENOBUFS);
+	w->config.capacity = 40 * PAGE;
+	ck_assert_int_eq(put(w, connect_as(w, 1000), 1, 10 * PAGE), 0);
 	world_end(w);
 }
 END_TEST
@@ -1498,6 +1589,9 @@ int main(void)
 		data_that_waits_is_copied_and_bounded,
 		waiting_requests_of_a_connection_are_bounded,
 		a_smaller_capacity_evicts_then_waits,
+		what_the_machine_lacks_is_waited_for,
+		a_smaller_quota_refuses_what_waits_and_keeps_what_is_there,
+		what_was_configured_is_noted_for_the_heir,
 		the_pool_serves_big_creates_and_yields_to_need,
 		the_pool_takes_the_sizes_that_are_asked_for,
 		an_idle_pool_is_given_back,
