@@ -73,6 +73,11 @@ static const struct layout_field subscribe_request[] = {
 	U32(wire_request, limit),
 };
 
+static const struct layout_field configure_request[] = {
+	TEXT(wire_request, name, WIRE_NAME_MAX + 1),
+	TEXT(wire_request, value, WIRE_TEXT_MAX),
+};
+
 static const struct layout_field id_item[] = {
 	ID(wire_item, id),
 };
@@ -407,6 +412,12 @@ static const struct layout_message messages[] = {
 		ITEMS(1, 1, set_item),
 		REPLY(plain_reply),
 		REPLY_ITEMS(outcome_item),
+	},
+	[WIRE_CONFIGURE] = {
+		REQUEST("CONFIGURE"),
+		.needs_name = true,
+		.request = LAYOUT(configure_request),
+		REPLY(plain_reply),
 	},
 	[WIRE_RESUME] = {
 		.name = "RESUME",

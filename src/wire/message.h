@@ -103,7 +103,8 @@ enum wire_type {
 	WIRE_SUBSCRIBE,   /* cursor: the first event wanted; limit timeout -> items: events; cursor of the
 	                     next, lost: how many from the first on are not kept any more */
 	WIRE_SET,         /* one item: id flags labels unlabel priority ttl_ns: change what flags name */
-	WIRE_REQUEST_LAST = WIRE_SET,
+	WIRE_CONFIGURE,   /* name: a key of the configuration; value: what it is from now on */
+	WIRE_REQUEST_LAST = WIRE_CONFIGURE,
 
 	/* broker to client */
 	WIRE_RESUME = 0x100, /* generation; call and service socket; serial 0 */
@@ -214,6 +215,7 @@ struct wire_request {
 	const char *name; /* NUL-terminated in the packet; NULL if none */
 	const char *labels;
 	uint32_t labels_size;
+	const char *value; /* CONFIGURE, likewise */
 	const struct wire_item *items;
 	uint32_t n_items;
 };

@@ -92,6 +92,7 @@ static inline int wire_check_request(struct wire_scratch *scratch, const void *b
 	assert(request.serial != 0 && request.timeout_ns >= 0);
 	assert(request.n_fds <= 1);
 	wire_check_text(&packet, request.name, WIRE_NAME_MAX + 1);
+	wire_check_text(&packet, request.value, WIRE_TEXT_MAX);
 	wire_check_items(&packet, request.items, request.n_items);
 
 	buffer = wire_check_buffer(0x5a);

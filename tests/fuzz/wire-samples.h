@@ -61,6 +61,7 @@ static const struct promise {
 		"status text cursor lost", EVENT },
 	{ WIRE_SET, "SET", "", "id flags priority ttl_ns labels unlabel", false, false,
 		"status text", OUTCOME },
+	{ WIRE_CONFIGURE, "CONFIGURE", "name value", NULL, false, false, "status text", NULL },
 	{ WIRE_RESUME, "RESUME", NULL, NULL, false, false, "generation", NULL },
 };
 
@@ -132,6 +133,7 @@ static inline struct wire_request some_request(uint16_t type)
 		.name = "the name",
 		.labels = SOME_LABELS,
 		.labels_size = sizeof SOME_LABELS,
+		.value = "the value",
 	};
 }
 

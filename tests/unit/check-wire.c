@@ -36,6 +36,7 @@ static const struct member request_members[] = {
 	N(wire_request, limit), N(wire_request, timeout_ns), N(wire_request, generation),
 	N(wire_request, cursor), N(wire_request, token), T(wire_request, name),
 	N(wire_request, skip), B(wire_request, labels),
+	T(wire_request, value),
 };
 
 static const struct member item_members[] = {
