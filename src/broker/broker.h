@@ -17,6 +17,26 @@
 #include "core/core.h"
 #include "wire/message.h"
 
+struct text;
+
+/* What the program around the worker does for it: only that knows keys and the machine. */
+struct broker_host {
+	void *user;
+	/* configure() - a setting changes: check it, and bring *broker_options.core and the
+	 *   strings of broker_options.settings up to date
+	 * @setting: base: out, unless is_inherited
+	 * @is_inherited: noted by a worker that is dead now
+	 * @used: bytes that the store has, so that a part of all memory is a part of more than is free
+	 * Return: 0; -EINVAL (nothing was changed, the sentence is in error), -EOPNOTSUPP (this key is
+	 * looked at only when the broker starts, likewise), -ENOMEM. */
+	int (*configure)(void *user, struct core_setting *setting, bool is_inherited, uint64_t used,
+		struct text *error);
+	/* look() - how many bytes more the machine has for the store: room, which may be negative
+	 *   (give some back) or INT64_MAX (no limit but the capacity)
+	 * @why: out: what limits it, when something does */
+	int64_t (*look)(void *user, struct text *why);
+};
+
 struct broker_options {
 	const struct core_config *core;
 	void *tables;            /* shared memory of core_memory_size() bytes, zeros at first start */
@@ -35,6 +55,7 @@ struct broker_options {
 	int64_t stop_timeout_ns; /* how long a clean stop may take */
 	const struct wire_field *settings; /* what WIRE_CONFIG answers */
 	size_t n_settings;
+	const struct broker_host *host; /* NULL: nothing changes at run time */
 	const struct wire_field *features; /* what WIRE_STATUS says of the machine: key "feature.NAME",
 	                            value on/off, origin: the reason */
 	size_t n_features;

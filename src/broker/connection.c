@@ -266,6 +266,8 @@ static void greet(struct broker *broker, struct connection *c, const struct wire
 	if (r == 0)
 		r = make_service(c, hello);
 	if (r == 0) {
+		if (broker->n_connections == 0)
+			limit_look(broker);
 		process_comm(peer.core.pid, peer.core.comm);
 		peer.core.call_fd = c->call_fd;
 		peer.core.service_fd = c->service_fd;
@@ -443,6 +445,10 @@ static void serve(struct broker *broker, struct connection *c, const struct wire
 	case WIRE_CONFIG:
 		if (!c->resuming)
 			report_config(broker, c, request->serial);
+		return;
+	case WIRE_CONFIGURE:
+		if (!c->resuming)
+			settings_change(broker, c, request);
 		return;
 	case WIRE_FORK:
 		fork_connection(broker, c, request, fd);

@@ -6,12 +6,14 @@ src_broker_libbroker_la_SOURCES = \
 	src/broker/effects.c \
 	src/broker/features.c \
 	src/broker/features.h \
+	src/broker/limit.c \
 	src/broker/listener.c \
 	src/broker/loop.c \
 	src/broker/output.c \
 	src/broker/peer.c \
 	src/broker/recover.c \
 	src/broker/report.c \
+	src/broker/settings.c \
 	src/broker/stranger.c \
 	src/broker/user.c \
 	src/broker/worker.c \

@@ -267,6 +267,8 @@ static int64_t tick(struct broker *broker)
 	due = MIN(due, other);
 	other = strangers_tick(broker);
 	due = MIN(due, other);
+	other = limit_tick(broker);
+	due = MIN(due, other);
 	other = idle_tick(broker);
 	return MIN(due, other);
 }
@@ -294,6 +296,7 @@ int loop_turn(struct broker *broker, int64_t latest)
 		packets += dispatch(broker, &events[i]);
 	connections_free_ended(broker);
 	broker->busy = packets > 0;
+	broker->was_active |= broker->busy;
 	return n;
 }
 

@@ -43,6 +43,19 @@ void report_config(struct broker *broker, struct connection *c, uint64_t serial)
 	output_reply(broker, c, &reply, NULL, 0, NULL);
 }
 
+/* The answer to `osctl status`: "why is it less than I configured?" */
+static struct wire_field capacity_field(const struct broker *broker)
+{
+	const bool limited = broker->limit < broker->options->core->capacity;
+
+	return (struct wire_field){
+		.key = "capacity_limited_by",
+		.value = limited ? broker->limited.bytes : "",
+		.origin = "",
+		.number = limited,
+	};
+}
+
 void report_status(struct broker *broker, struct connection *c, const struct wire_reply *reply)
 {
 	const struct broker_options *options = broker->options;
@@ -55,6 +68,7 @@ void report_status(struct broker *broker, struct connection *c, const struct wir
 			.origin = "",
 			.number = (uint64_t)options->supervisor_pid,
 		},
+		capacity_field(broker),
 	};
 	size_t n_own = sizeof own / sizeof own[0];
 	size_t n = reply->n_fields + n_own + options->n_features;

@@ -32,6 +32,7 @@ static int broker_init(struct broker *broker, const struct broker_options *optio
 		.output_again = FOREVER_NS,
 		.strangers_due = FOREVER_NS,
 		.idle_since = FOREVER_NS,
+		.limit = UINT64_MAX,
 	};
 	TAILQ_INIT(&broker->greeting);
 	TAILQ_INIT(&broker->doomed);
@@ -101,6 +102,7 @@ static int start(struct broker *broker)
 		broker->now, clock_now_ns(CLOCK_REALTIME));
 	if (r < 0)
 		return r;
+	settings_inherit(broker);
 	r = heir ? broker_recover(broker) : broker_open(broker);
 	if (r < 0)
 		return r;

@@ -35,6 +35,7 @@
 #include "ds/hash.h"
 #include "memory/crew.h"
 #include "util/socket.h"
+#include "util/text.h"
 #include "wire/message.h"
 
 #define HANDSHAKE_NS       (INT64_C(5) * 1000000000) /* from accept to the hello */
@@ -186,6 +187,13 @@ struct broker {
 	int64_t strangers_due;
 	int tombstone;
 
+	/* limit.c */
+	int64_t look_again;  /* at what the machine has */
+	uint64_t limit;      /* UINT64_MAX: capacity is what counts */
+	struct text limited; /* why it does not */
+	bool was_active;     /* packets came since the last look */
+	int64_t limit_logged;
+
 	/* report.c */
 	int64_t complaints_since;
 	unsigned int n_complaints, n_unsaid;
@@ -284,6 +292,20 @@ void report_status(struct broker *broker, struct connection *connection,
 /* One line about a client that misbehaves, unless there were too many of late. */
 void report_complaint(struct broker *broker, const struct connection *connection,
 	const char *reason);
+
+/* settings.c */
+/* Carry out what a dead worker's clients had changed; before anything is recovered. */
+void settings_inherit(struct broker *broker);
+void settings_change(struct broker *broker, struct connection *connection,
+	const struct wire_request *request);
+
+/* limit.c */
+/* Everything that is charged against capacity. */
+uint64_t limit_used(const struct broker *broker);
+/* Look at the machine now. */
+void limit_look(struct broker *broker);
+/* Look now and then.  Return: when it is next due. */
+int64_t limit_tick(struct broker *broker);
 
 /* stranger.c */
 /* Takes fd.  @uid: who sent it */

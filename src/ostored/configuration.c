@@ -75,18 +75,20 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 		"$XDG_RUNTIME_DIR/ostore/ostore.sock for a user's, a fresh directory for a private one." },
 	[CONFIG_CAPACITY] = { "capacity", "SIZE|PERCENT", "30%", SIZE_OR_PERCENT ", at least 1MiB",
 		"Memory that objects may take, a hard limit. A percentage is of the memory that is "
-		"available at start: the smaller of MemAvailable and the room in each memory cgroup." },
+		"available at start: the smaller of MemAvailable and the room in each memory cgroup.",
+		.live = true },
 	[CONFIG_MIN_FREE] = { "min_free", "SIZE|PERCENT", "0", SIZE_OR_PERCENT,
-		"Memory that must stay free on the machine when the store is full: capacity is cut to the "
-		"available memory less this, at start. A percentage is of all memory." },
+		"Memory that must stay free on the machine: where less is available, creates wait as if "
+		"the store were full. A percentage is of all memory.", .live = true },
 	[CONFIG_QUOTA] = { "quota", "UID:SIZE[,...]", "none",
 		"none, or UID:SIZE[,...] with numeric uids and *:SIZE for everybody else",
-		"What the objects of one uid may take together. A percentage is of the capacity." },
+		"What the objects of one uid may take together. A percentage is of the capacity.",
+		.live = true },
 	[CONFIG_INLINE_MAX] = { "inline_max", "SIZE", "64KiB", "a size of at most 64KiB",
 		"Objects up to this size travel in the reply; 0: every object is mapped." },
 	[CONFIG_POOL] = { "pool", "SIZE|PERCENT", "auto", "auto, or " SIZE_OR_PERCENT,
 		"Memory prepared in advance for big objects, part of the capacity. A percentage is of the "
-		"capacity; auto: follows demand up to 25%; 0: none." },
+		"capacity; auto: follows demand up to 25%; 0: none.", .live = true },
 	[CONFIG_HUGE_PAGES] = { "huge_pages", "yes|no", "yes", "yes no",
 		"Back objects of 2 MiB and more by huge pages where the kernel allows it." },
 	[CONFIG_EVICTION_POLICY] = { "eviction_policy", "NAME", "lru", "lru",
@@ -95,16 +97,18 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 		"Directories for objects that do not fit in memory; this version keeps all in memory." },
 	[CONFIG_QUEUE_DEADLINE] = { "queue_deadline", "SECONDS", "10",
 		"seconds, such as 10, 0.5 or 2min, at most one day",
-		"How long a create or put waits for room before it fails, where the client says nothing." },
+		"How long a create or put waits for room before it fails, where the client says nothing.",
+		.live = true },
 	[CONFIG_TRANSIT_LEASE] = { "transit_lease", "SECONDS", "600",
 		"seconds, such as 600 or 10min, from 1 second to 30 days",
-		"How long a pickled reference keeps its object, from when it was made or last loaded." },
+		"How long a pickled reference keeps its object, from when it was made or last loaded.",
+		.live = true },
 	[CONFIG_MAX_OBJECTS] = { "max_objects", "COUNT", "131072", "a number from 16 to 16777216",
 		"Room in the table of objects." },
 	[CONFIG_MAX_CONNECTIONS] = { "max_connections", "COUNT", "4096", "a number from 1 to 65536",
 		"Connections at one time." },
 	[CONFIG_MAX_CONNECTIONS_PER_UID] = { "max_connections_per_uid", "COUNT", "1024",
-		"a number from 1 to 65536", "Connections of one uid at one time." },
+		"a number from 1 to 65536", "Connections of one uid at one time.", .live = true },
 	[CONFIG_MAX_DESCRIPTORS] = { "max_descriptors", "COUNT", "65536",
 		"a number from 256 to 1048576",
 		"Descriptors that objects and connections may use, cut to RLIMIT_NOFILE's hard limit." },
@@ -117,7 +121,7 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 		"seconds, such as 10 or 1min, from 1 second to one hour",
 		"How long a clean stop may take before the worker is killed." },
 	[CONFIG_LOG_LEVEL] = { "log_level", "LEVEL", "notice", "error warning notice info debug",
-		"Least important lines that are logged." },
+		"Least important lines that are logged.", .live = true },
 };
 
 /* Keys of the manual that a later version will know: refused with a better word
@@ -338,15 +342,20 @@ static int unknown_key(struct config *config, const char *name, const char *orig
 	return -EINVAL;
 }
 
+static int find_key(const char *name)
+{
+	for (int key = 0; key < CONFIG_N_KEYS; key++)
+		if (strcmp(name, config_infos[key].name) == 0)
+			return key;
+	return -1;
+}
+
 int config_set(struct config *config, const char *name, const char *value, const char *origin)
 {
-	unsigned key;
+	const int key = find_key(name);
 	int r;
 
-	for (key = 0; key < CONFIG_N_KEYS; key++)
-		if (strcmp(name, config_infos[key].name) == 0)
-			break;
-	if (key == CONFIG_N_KEYS)
+	if (key < 0)
 		return unknown_key(config, name, origin);
 	r = check_form(key, value);
 	if (r == -EINVAL)
@@ -395,27 +404,23 @@ static void resolve_memory(struct config *config, const struct config_machine *m
 	struct core_config *core)
 {
 	struct config_setting *setting = &config->settings[CONFIG_CAPACITY];
-	uint64_t available = machine->memory_available, room;
+	const uint64_t left = machine->memory_left;
 	uint64_t min_free = resolve_number(config, CONFIG_MIN_FREE, machine->memory_total);
 	char text[2][32];
 
-	if (min_free > 0 && (min_free >= available || available - min_free < CAPACITY_MIN)) {
+	if (min_free > 0 && (min_free >= left || left - min_free < CAPACITY_MIN)) {
 		config_complain(config, config->settings[CONFIG_MIN_FREE].origin,
 			"min_free = \"%s\" leaves no room: %s must stay free, %s are available; lower it "
 			"or free memory", config->settings[CONFIG_MIN_FREE].text,
 			size_format(min_free, text[0], sizeof text[0]),
-			size_format(available, text[1], sizeof text[1]));
+			size_format(left, text[1], sizeof text[1]));
 		return;
 	}
-	core->capacity = resolve_number(config, CONFIG_CAPACITY, available);
-	room = available - min_free;
-	if (min_free > 0 && core->capacity > room)
-		core->capacity = room;
+	core->capacity = resolve_number(config, CONFIG_CAPACITY, machine->memory_available);
 	if (core->capacity < CAPACITY_MIN)
 		config_complain(config, setting->origin, "capacity = \"%s\" is %s; allowed: %s",
 			setting->text, size_format(core->capacity, text[0], sizeof text[0]),
 			config_infos[CONFIG_CAPACITY].allowed);
-	setting->number = core->capacity;
 
 	setting = &config->settings[CONFIG_POOL];
 	if (is_word(config, CONFIG_POOL)) {
@@ -600,6 +605,62 @@ int config_resolve(struct config *config, const struct config_machine *machine,
 	}
 	fill_fields(config, values);
 	return config->errors ? -EINVAL : 0;
+}
+
+/* What the last change overwrote. */
+static void put_back(struct config *config, const struct config_machine *machine,
+	struct config_values *values, struct config_setting *setting, char *text, char *origin)
+{
+	CLEANUP_FREE char *errors = TAKE_PTR(config->errors);
+	struct config_values scratch;
+
+	free(setting->text);
+	free(setting->origin);
+	setting->text = text;
+	setting->origin = origin;
+	(void)config_resolve(config, machine, &scratch); /* as before: it was good */
+	config_values_deinit(&scratch);
+	fill_fields(config, values);
+	free(config->errors);
+	config->errors = TAKE_PTR(errors);
+}
+
+int config_change(struct config *config, const struct config_machine *machine,
+	const struct config_machine *now, struct config_values *values, const char *name,
+	const char *value, const char *origin)
+{
+	const int key = find_key(name);
+	struct config_setting *setting;
+	struct config_values fresh;
+	CLEANUP_FREE char *text = NULL, *from = NULL;
+	int r;
+
+	if (key < 0)
+		return unknown_key(config, name, origin);
+	if (!config_infos[key].live) {
+		config_complain(config, NULL, "%s is looked at only when the broker starts: write it "
+			"into the configuration file, or on the command line, and restart the broker", name);
+		return -EOPNOTSUPP;
+	}
+	setting = &config->settings[key];
+	text = strdup(setting->text);
+	from = strdup(setting->origin);
+	if (!text || !from)
+		return -ENOMEM;
+	r = config_set(config, name, value, origin);
+	if (r < 0)
+		return r; /* nothing was replaced */
+	r = config_resolve(config, now, &fresh);
+	if (r < 0) {
+		config_values_deinit(&fresh);
+		put_back(config, machine, values, setting, TAKE_PTR(text), TAKE_PTR(from));
+		return r;
+	}
+	fresh.core.arena_base = values->core.arena_base;
+	memcpy(fresh.core.hash_key, values->core.hash_key, sizeof fresh.core.hash_key);
+	config_values_deinit(values);
+	*values = fresh;
+	return 0;
 }
 
 int config_values_set_address(struct config *config, struct config_values *values,

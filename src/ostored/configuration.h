@@ -53,6 +53,7 @@ struct config_info {
 	const char *fallback; /* the default, as a person would write it */
 	const char *allowed;  /* a sentence fragment for errors and --help */
 	const char *help;
+	bool live;            /* may be changed while the broker runs */
 };
 
 extern const struct config_info config_infos[CONFIG_N_KEYS];
@@ -79,7 +80,8 @@ struct config {
 /* What the values mean on this machine. */
 struct config_machine {
 	uint64_t memory_total;
-	uint64_t memory_available; /* machine_available_memory() */
+	uint64_t memory_available; /* what a percentage in capacity is of: machine_memory() */
+	uint64_t memory_left;      /* what min_free has to be less than */
 	bool huge_pages;           /* the kernel gives them to memfds */
 	uint64_t descriptors;      /* RLIMIT_NOFILE */
 	enum config_mode mode;
@@ -137,6 +139,15 @@ uint64_t config_count(const struct config *config, enum config_key key);
 int config_resolve(struct config *config, const struct config_machine *machine,
 	struct config_values *values);
 void config_values_deinit(struct config_values *values);
+
+/* config_change() - a value is changed while the broker runs
+ * @machine: on which values were resolved; @now: on which they are resolved anew
+ * @values: those of config_resolve(); brought up to date in place.  Their core's arena_base and hash_key stay
+ * Return: 0; -EINVAL, -EOPNOTSUPP (looked at only when the broker starts), -ENOMEM: nothing was
+ * changed, and sentences are in config->errors. */
+int config_change(struct config *config, const struct config_machine *machine,
+	const struct config_machine *now, struct config_values *values, const char *key,
+	const char *value, const char *origin);
 
 /* config_values_set_address() - the address is known only now (a fresh directory, a socket that was
  *   passed to us)

@@ -27,6 +27,7 @@
 #include "core/core.h"
 #include "memory/memfd.h"
 #include "ostored/configuration.h"
+#include "ostored/host.h"
 #include "ostored/listener.h"
 #include "ostored/machine.h"
 #include "ostored/notify.h"
@@ -118,6 +119,7 @@ static int look_at_machine(struct daemon *d)
 		machine->runtime_dir = NULL;
 	machine->huge_pages = memfd_huge_pages(&reason);
 	r = machine_memory("", &machine->memory_total, &machine->memory_available);
+	machine->memory_left = machine->memory_available;
 	if (r < 0)
 		fprintf(stderr, "ostored: cannot read how much memory there is (/proc/meminfo): %s\n",
 			strerror(-r));
@@ -358,6 +360,8 @@ static int run(struct daemon *d)
 {
 	const struct config_values *values = &d->values;
 	int kept[] = { d->tables_fd, d->starter_pidfd };
+	struct host host = { &d->config, &d->machine, &d->values };
+	const struct broker_host functions = host_functions(&host);
 	struct supervisor_options options = {
 		.broker = {
 			.core = &values->core,
@@ -371,6 +375,7 @@ static int run(struct daemon *d)
 			.stop_timeout_ns = values->stop_timeout_ns,
 			.settings = values->fields,
 			.n_settings = CONFIG_N_KEYS,
+			.host = &functions,
 			.features = d->features,
 			.n_features = N_FEATURES,
 		},

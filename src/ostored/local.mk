@@ -6,6 +6,8 @@ src_ostored_libostored_la_SOURCES = \
 	src/ostored/configuration.h \
 	src/ostored/daemon.c \
 	src/ostored/daemon.h \
+	src/ostored/host.c \
+	src/ostored/host.h \
 	src/ostored/listener.c \
 	src/ostored/listener.h \
 	src/ostored/machine.c \

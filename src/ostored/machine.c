@@ -17,6 +17,8 @@
 #include <sys/resource.h>
 
 #include "util/cleanup.h"
+#include "util/size.h"
+#include "util/text.h"
 
 static void cleanup_file(FILE **file)
 {
@@ -57,7 +59,16 @@ static const struct hierarchy v2[] = {
 static const struct hierarchy v1 = { "sys/fs/cgroup/memory", "memory.limit_in_bytes",
 	"memory.usage_in_bytes", "total_inactive_file" };
 
-static void cut_to_room(const struct hierarchy *h, const char *directory, uint64_t *availablep)
+/* The tightest of the groups seen so far. */
+struct tightest {
+	bool limits;
+	int64_t room; /* negative: more is used than the limit allows */
+	uint64_t limit, usage;
+	char *group;
+};
+
+static void compare_group(const struct hierarchy *h, const char *directory, const char *group,
+	struct tightest *tightest)
 {
 	CLEANUP_FREE char *limit_path = NULL, *usage_path = NULL, *stat_path = NULL;
 	uint64_t limit, usage, cache;
@@ -70,18 +81,26 @@ static void cut_to_room(const struct hierarchy *h, const char *directory, uint64
 		stat_path = NULL;
 	if (!limit_path || !usage_path || !stat_path)
 		return;
-	if (!read_number(limit_path, &limit) || !read_number(usage_path, &usage))
+	if (!read_number(limit_path, &limit) || limit > INT64_MAX / 2 ||
+		!read_number(usage_path, &usage) || usage > INT64_MAX / 2)
 		return;
 	if (read_keyed(stat_path, h->cache, &cache))
 		usage -= MIN(cache, usage);
-	*availablep = MIN(*availablep, limit > usage ? limit - usage : 0);
+	if (tightest->limits && tightest->room <= (int64_t)limit - (int64_t)usage)
+		return;
+	tightest->limits = true;
+	tightest->room = (int64_t)limit - (int64_t)usage;
+	tightest->limit = limit;
+	tightest->usage = usage;
+	free(tightest->group);
+	tightest->group = strdup(*group ? group : "/");
 }
 
 /* From the process's cgroup up to the mount.  In a container the path may name
  * what only the host sees; the mount itself is then the container's own group,
  * so climbing on when a directory is missing finds it. */
 static void climb(const char *root, const struct hierarchy *h, const char *group,
-	uint64_t *availablep)
+	struct tightest *tightest)
 {
 	CLEANUP_FREE char *directory = NULL;
 	size_t base;
@@ -95,7 +114,7 @@ static void climb(const char *root, const struct hierarchy *h, const char *group
 	for (;;) {
 		char *slash;
 
-		cut_to_room(h, directory, availablep);
+		compare_group(h, directory, directory + base, tightest);
 		slash = strrchr(directory + base, '/');
 		if (!slash)
 			return;
@@ -117,26 +136,17 @@ static bool names_memory(const char *controllers, size_t length)
 	return false;
 }
 
-int machine_memory(const char *root, uint64_t *totalp, uint64_t *availablep)
+/* Its name is to be freed, also after an error. */
+static int find_tightest(const char *root, struct tightest *tightest)
 {
-	CLEANUP_FREE char *meminfo = NULL, *cgroup = NULL, *line = NULL;
+	CLEANUP_FREE char *cgroup = NULL, *line = NULL;
 	CLEANUP_FILE FILE *file = NULL;
-	uint64_t total, available;
 	size_t room = 0;
 
-	if (asprintf(&meminfo, "%s/proc/meminfo", root) < 0) {
-		meminfo = NULL;
-		return -ENOMEM;
-	}
 	if (asprintf(&cgroup, "%s/proc/self/cgroup", root) < 0) {
 		cgroup = NULL;
 		return -ENOMEM;
 	}
-	if (!read_keyed(meminfo, "MemTotal", &total) || !read_keyed(meminfo, "MemAvailable", &available))
-		return -ENODATA;
-	total *= 1024;
-	available *= 1024;
-
 	/* "4:memory:/a/b" (v1) or "0::/a/b" (v2) */
 	file = fopen(cgroup, "re");
 	while (file && getline(&line, &room, file) > 0) {
@@ -152,13 +162,70 @@ int machine_memory(const char *root, uint64_t *totalp, uint64_t *availablep)
 			*group = '\0';
 		if (*controllers == '\0')
 			for (size_t i = 0; i < ARRAY_SIZE(v2); i++)
-				climb(root, &v2[i], group, &available);
+				climb(root, &v2[i], group, tightest);
 		else if (names_memory(controllers, strlen(controllers)))
-			climb(root, &v1, group, &available);
+			climb(root, &v1, group, tightest);
 	}
+	return 0;
+}
+
+static int read_meminfo(const char *root, uint64_t *totalp, uint64_t *availablep)
+{
+	CLEANUP_FREE char *meminfo = NULL;
+
+	if (asprintf(&meminfo, "%s/proc/meminfo", root) < 0) {
+		meminfo = NULL;
+		return -ENOMEM;
+	}
+	if (!read_keyed(meminfo, "MemTotal", totalp) || !read_keyed(meminfo, "MemAvailable", availablep))
+		return -ENODATA;
+	*totalp *= 1024;
+	*availablep *= 1024;
+	return 0;
+}
+
+int machine_memory(const char *root, uint64_t *totalp, uint64_t *availablep)
+{
+	struct tightest tightest = { .limits = false };
+	uint64_t total, available;
+	int r = read_meminfo(root, &total, &available);
+
+	if (r == 0)
+		r = find_tightest(root, &tightest);
+	free(tightest.group);
+	if (r < 0)
+		return r;
+	if (tightest.limits)
+		available = MIN(available, (uint64_t)MAX(tightest.room, 0));
 	*totalp = total;
 	*availablep = available;
 	return 0;
+}
+
+int64_t machine_room(const char *root, uint64_t min_free, struct text *why)
+{
+	struct tightest tightest = { .limits = false };
+	char size[2][32];
+	int64_t room = INT64_MAX;
+	uint64_t total, available;
+
+	(void)find_tightest(root, &tightest);
+	if (tightest.limits) {
+		room = tightest.room - MACHINE_RESERVE;
+		text_set(why, "memory cgroup %s is limited to %s, of which %s are used",
+			tightest.group ? tightest.group : "",
+			size_format(tightest.limit, size[0], sizeof size[0]),
+			size_format(tightest.usage, size[1], sizeof size[1]));
+	}
+	free(tightest.group);
+	if (min_free > 0 && read_meminfo(root, &total, &available) == 0 &&
+		(int64_t)available - (int64_t)MIN(min_free, (uint64_t)INT64_MAX / 2) < room) {
+		room = (int64_t)available - (int64_t)MIN(min_free, (uint64_t)INT64_MAX / 2);
+		text_set(why, "min_free: %s must stay free, and %s are available",
+			size_format(min_free, size[0], sizeof size[0]),
+			size_format(available, size[1], sizeof size[1]));
+	}
+	return room;
 }
 
 uint64_t machine_descriptors(uint64_t wanted)

@@ -34,6 +34,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/socket.h"
+#include "util/text.h"
 
 #define PAGE       4096
 #define PATIENCE   20000 /* ms */
@@ -52,6 +53,7 @@ struct rig {
 	bool passed; /* the listener is somebody else's, who keeps it */
 	bool spoils; /* heirs find that the first connection is not whose they thought */
 	struct core_config config;
+	const struct broker_host *host;
 	volatile pid_t *worker; /* shared with the supervisor */
 };
 
@@ -112,6 +114,7 @@ static void supervise(struct rig *rig, int ready)
 		.n_settings = ARRAY_SIZE(settings),
 		.features = features,
 		.n_features = N_FEATURES,
+		.host = rig->host,
 	};
 	sigset_t signals;
 	int status;
@@ -633,6 +636,97 @@ START_TEST(status_and_config_say_who_serves)
 	ck_assert_uint_eq(c.reply.n_fields, ARRAY_SIZE(settings));
 	ck_assert_str_eq(c.reply.fields[1].value, "none");
 	ck_assert_str_eq(c.reply.fields[1].origin, "default");
+	client_close(&c);
+	rig_stop(&rig);
+}
+END_TEST
+
+/* ---- what changes while it serves ---- */
+
+/* A host that knows one key, whose value is a number, and a machine with as much room as the
+ * test says. */
+struct pretence {
+	struct core_config *config;
+	volatile int64_t room; /* shared with the worker */
+};
+
+static int pretend_configure(void *user, struct core_setting *setting, bool is_inherited,
+	uint64_t used, struct text *error)
+{
+	struct pretence *pretence = user;
+
+	if (strcmp(setting->key, "capacity") != 0) {
+		text_set(error, "no such key");
+		return -EINVAL;
+	}
+	pretence->config->capacity = strtoull(setting->value, NULL, 10);
+	if (!is_inherited)
+		setting->base = used;
+	return 0;
+}
+
+static int64_t pretend_look(void *user, struct text *why)
+{
+	const struct pretence *pretence = user;
+
+	text_set(why, "the test");
+	return pretence->room;
+}
+
+static int client_configure(struct client *c, const char *key, const char *value)
+{
+	struct wire_request request = { .type = WIRE_CONFIGURE, .name = key, .value = value };
+
+	return client_call(c, &request, NULL, 0);
+}
+
+START_TEST(capacity_changes_while_it_serves_and_for_the_heir)
+{
+	struct rig rig = rig_default();
+	struct pretence *pretence =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct broker_host host = { pretence, pretend_configure, pretend_look };
+	struct client c;
+
+	*pretence = (struct pretence){ &rig.config, INT64_MAX };
+	rig.host = &host;
+	rig_start(&rig);
+	client_start(&c, &rig);
+	ck_assert_int_eq(client_configure(&c, "capacity", "20971520"), 0);
+	ck_assert_uint_eq(client_status(&c, "capacity_bytes"), 20 << 20);
+	ck_assert_int_eq(client_configure(&c, "colour", "20971520"), -EINVAL);
+	ck_assert_str_eq(c.reply.text, "no such key");
+	client_close(&c);
+	kill_worker(&rig);
+	client_start(&c, &rig);
+	ck_assert_uint_eq(client_status(&c, "capacity_bytes"), 20 << 20);
+	ck_assert_uint_eq(client_status(&c, "generation"), 2);
+
+	/* The machine has less: seen at the next look, and told. */
+	pretence->room = 10 << 20;
+	client_await(&c, "capacity_limited_by", 1);
+	ck_assert_uint_ge(client_status(&c, "capacity_bytes"), 10 << 20);
+	ck_assert_uint_lt(client_status(&c, "capacity_bytes"), 11 << 20);
+	ck_assert_uint_eq(client_status(&c, "configured_capacity_bytes"), 20 << 20);
+	pretence->room = -1;
+	client_await(&c, "capacity_bytes", 0);
+	pretence->room = INT64_MAX;
+	client_await(&c, "capacity_bytes", 20 << 20);
+	ck_assert_uint_eq(client_status(&c, "capacity_limited_by"), 0);
+	client_close(&c);
+	rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(without_a_host_nothing_changes)
+{
+	struct rig rig = rig_default();
+	struct client c;
+
+	rig_start(&rig);
+	client_start(&c, &rig);
+	ck_assert_int_eq(client_configure(&c, "capacity", "20971520"), -EOPNOTSUPP);
+	ck_assert_ptr_nonnull(strstr(c.reply.text, "cannot be changed"));
 	client_close(&c);
 	rig_stop(&rig);
 }
@@ -1538,6 +1632,8 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, a_draft_is_written_in_place_and_sealed);
 	tcase_add_test(talk, only_hard_sealed_memfds_can_be_put);
 	tcase_add_test(talk, status_and_config_say_who_serves);
+	tcase_add_test(talk, capacity_changes_while_it_serves_and_for_the_heir);
+	tcase_add_test(talk, without_a_host_nothing_changes);
 	tcase_add_test(talk, descriptors_wait_for_acknowledgements);
 	tcase_add_test(talk, replies_that_are_not_read_wait);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);

@@ -22,6 +22,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/socket.h"
+#include "util/text.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
@@ -30,6 +31,7 @@ static char directory[] = "/tmp/check-config-XXXXXX";
 static const struct config_machine machine = {
 	.memory_total = 16 * GIB,
 	.memory_available = 10 * GIB,
+	.memory_left = 10 * GIB,
 	.huge_pages = true,
 	.descriptors = 20000,
 	.mode = CONFIG_MODE_PRIVATE,
@@ -217,7 +219,8 @@ START_TEST(percentages_are_of_what_the_manual_says)
 	struct config_values values;
 
 	ck_assert_int_eq(resolve(settings, &machine, &config, &values), 0);
-	ck_assert_uint_eq(values.core.capacity, 5 * GIB); /* 6 GiB would leave 25 % of 16 free */
+	ck_assert_uint_eq(values.core.capacity, 5 * GIB);
+	ck_assert_uint_eq(config.settings[CONFIG_MIN_FREE].number, 4 * GIB);
 	ck_assert_uint_eq(values.core.pool_max, GIB / 2);
 	ck_assert_uint_eq(values.core.n_quotas, 2);
 	ck_assert_uint_eq(values.core.quotas[0].uid, 7);
@@ -228,17 +231,99 @@ START_TEST(percentages_are_of_what_the_manual_says)
 }
 END_TEST
 
-START_TEST(min_free_cuts_the_capacity)
+/* What is available changes all the time: the broker watches it while it runs. */
+START_TEST(min_free_leaves_the_capacity_as_it_is)
 {
 	static const char *const settings[] = { "capacity", "9GiB", "min_free", "4GiB", NULL };
 	struct config config;
 	struct config_values values;
 
 	ck_assert_int_eq(resolve(settings, &machine, &config, &values), 0);
-	ck_assert_uint_eq(values.core.capacity, 6 * GIB);
-	ck_assert_uint_eq(values.fields[CONFIG_CAPACITY].number, 6 * GIB);
-	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "6442450944"); /* what is in force */
-	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].origin, "x");
+	ck_assert_uint_eq(values.core.capacity, 9 * GIB);
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "9GiB");
+	config_values_deinit(&values);
+	config_deinit(&config);
+}
+END_TEST
+
+/* ---- changes at run time ---- */
+
+static int change(struct config *config, const struct config_machine *now,
+	struct config_values *values, const char *key, const char *value)
+{
+	return config_change(config, &machine, now, values, key, value, "run time (uid 7)");
+}
+
+START_TEST(changes_replace_a_value_and_what_depends_on_it)
+{
+	static const char *const settings[] = { "quota", "*:10%", "address", "/a/b", NULL };
+	struct config_machine now = machine;
+	struct config config;
+	struct config_values values;
+
+	ck_assert_int_eq(resolve(settings, &machine, &config, &values), 0);
+	values.core.arena_base = 1234;
+	memset(values.core.hash_key, 7, sizeof values.core.hash_key);
+	ck_assert_int_eq(change(&config, &now, &values, "capacity", "2GiB"), 0);
+	ck_assert_uint_eq(values.core.capacity, 2 * GIB);
+	ck_assert_uint_eq(values.core.pool_max, GIB / 2);
+	ck_assert_uint_eq(values.core.quotas[0].bytes, 2 * GIB / 10);
+	ck_assert_uint_eq(values.core.arena_base, 1234);
+	ck_assert_uint_eq(values.core.hash_key[15], 7);
+	ck_assert_str_eq(values.address, "/a/b");
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "2GiB");
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].origin, "run time (uid 7)");
+	ck_assert_str_eq(values.fields[CONFIG_QUOTA].origin, "x");
+
+	/* a part of what is available now, and of nothing else later */
+	now.memory_available = 4 * GIB;
+	ck_assert_int_eq(change(&config, &now, &values, "capacity", "50%"), 0);
+	ck_assert_uint_eq(values.core.capacity, 2 * GIB);
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "2147483648");
+	ck_assert_int_eq(config_change(&config, &now, &now, &values, "queue_deadline", "3", "y"), 0);
+	ck_assert_uint_eq(values.core.capacity, 2 * GIB);
+	ck_assert_int_eq(values.core.queue_deadline_ns, 3 * NS_PER_S);
+	config_values_deinit(&values);
+	config_deinit(&config);
+}
+END_TEST
+
+START_TEST(a_change_that_is_refused_changes_nothing)
+{
+	static const struct {
+		const char *key, *value;
+		int result;
+		const char *words;
+	} cases[] = {
+		{ "capacity", "much", -EINVAL, "allowed: a size such as" },
+		{ "capacity", "1000", -EINVAL, "at least 1MiB" },
+		{ "capacity", "1%", -EINVAL, "pool = " }, /* 102 MiB */
+		{ "pool", "9GiB", -EINVAL, "more than the capacity" },
+		{ "min_free", "11GiB", -EINVAL, "leaves no room" },
+		{ "colour", "red", -EINVAL, "unknown key" },
+		{ "max_objects", "100", -EOPNOTSUPP, "restart the broker" },
+		{ "address", "/x", -EOPNOTSUPP, "restart the broker" },
+	};
+	static const char *const settings[] = { "capacity", "30%", "pool", "1GiB", NULL };
+	struct config_machine now = machine;
+	struct config config;
+	struct config_values values;
+
+	ck_assert_int_eq(resolve(settings, &machine, &config, &values), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		now.memory_available = 9 * GIB; /* only what succeeds is resolved on it */
+		ck_assert_int_eq(change(&config, &now, &values, cases[i].key, cases[i].value),
+			cases[i].result);
+		ck_assert_msg(strstr(config.errors, cases[i].words) != NULL, "%s", config.errors);
+		free(config.errors);
+		config.errors = NULL;
+		ck_assert_uint_eq(values.core.capacity, 3 * GIB);
+		ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "3221225472");
+		ck_assert_str_eq(values.fields[CONFIG_CAPACITY].origin, "x");
+		ck_assert_uint_eq(values.fields[CONFIG_CAPACITY].number, 3 * GIB);
+		ck_assert_uint_eq(config.settings[CONFIG_CAPACITY].number, 3 * GIB);
+		ck_assert_str_eq(values.fields[CONFIG_POOL].value, "1GiB");
+	}
 	config_values_deinit(&values);
 	config_deinit(&config);
 }
@@ -544,6 +629,30 @@ START_TEST(a_container_sees_its_own_group_at_the_mount)
 }
 END_TEST
 
+START_TEST(room_is_that_of_the_tightest_group_and_of_min_free)
+{
+	struct text why = TEXT_INIT;
+
+	put("proc/meminfo", MEMINFO); /* 8 GiB are available */
+	put("proc/self/cgroup", "0::/a/b\n");
+	ck_assert_int_eq(machine_room(directory, 0, &why), INT64_MAX);
+	ck_assert_str_eq(why.bytes, "");
+	ck_assert_int_eq(machine_room(directory, 6 * GIB, &why), 2 * GIB);
+	ck_assert_ptr_nonnull(strstr(why.bytes, "min_free: 6 GiB must stay free"));
+	ck_assert_int_eq(machine_room(directory, 9 * GIB, &why), -(int64_t)GIB);
+	put("sys/fs/cgroup/a/b/memory.max", "4294967296\n");
+	put("sys/fs/cgroup/a/b/memory.current", "1048576\n");
+	put("sys/fs/cgroup/a/memory.max", "3221225472\n");
+	put("sys/fs/cgroup/a/memory.current", "2147483648\n");
+	ck_assert_int_eq(machine_room(directory, 6 * GIB, &why), GIB - MACHINE_RESERVE);
+	ck_assert_str_eq(why.bytes, "memory cgroup /a is limited to 3 GiB, of which 2 GiB are used");
+	put("sys/fs/cgroup/a/memory.current", "4294967296\n");
+	ck_assert_int_eq(machine_room(directory, 0, &why), -(int64_t)GIB - MACHINE_RESERVE);
+	put("sys/fs/cgroup/a/memory.max", "max\n");
+	ck_assert_int_eq(machine_room(directory, 6 * GIB, &why), 2 * GIB);
+}
+END_TEST
+
 START_TEST(descriptors_are_raised_and_never_lowered)
 {
 	struct rlimit limit;
@@ -660,7 +769,9 @@ int main(void)
 		{ "values", { defaults_are_allowed_and_resolve,
 				    each_value_is_checked_and_the_error_says_what_is_allowed,
 				    unknown_and_later_keys_are_told_apart,
-				    percentages_are_of_what_the_manual_says, min_free_cuts_the_capacity,
+				    percentages_are_of_what_the_manual_says, min_free_leaves_the_capacity_as_it_is,
+				    changes_replace_a_value_and_what_depends_on_it,
+				    a_change_that_is_refused_changes_nothing,
 				    impossible_combinations_are_refused, address_depends_on_the_mode } },
 		{ "files", { a_value_remembers_file_and_line,
 				   drop_ins_follow_their_file_in_order_of_names,
@@ -672,6 +783,7 @@ int main(void)
 		{ "machine", { memory_without_cgroups_is_what_the_kernel_calls_available,
 				     the_tightest_cgroup_v2_on_the_way_up_counts,
 				     cgroup_v1_counts_as_well, a_container_sees_its_own_group_at_the_mount,
+				   room_is_that_of_the_tightest_group_and_of_min_free,
 				     descriptors_are_raised_and_never_lowered } },
 		{ "socket", { a_stale_socket_is_replaced_and_a_served_one_is_not,
 				    a_socket_that_took_the_place_of_ours_is_not_removed,
