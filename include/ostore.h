@@ -327,6 +327,9 @@ struct ostore_stats {
 	size_t n_counters;
 	const struct ostore_feature *features;
 	size_t n_features;
+	uint64_t configured_capacity_bytes; /* more than capacity_bytes when the machine is short of memory */
+	uint64_t used_bytes; /* of capacity_bytes, all that counts; more after that was lowered */
+	const char *capacity_limited_by; /* why capacity_bytes is less than configured; "" when it is not */
 };
 
 struct ostore_setting {
@@ -342,6 +345,15 @@ int ostore_stats(struct ostore *conn, struct ostore_stats **statsp);
 void ostore_stats_free(struct ostore_stats *stats);
 int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t *np);
 void ostore_config_free(struct ostore_setting *settings);
+
+/* ostore_configure() - change a value of the broker's configuration while it runs
+ * @value: as in a configuration file: "2GiB", "40%"
+ * It counts at once, survives the broker's worker, and ends with the broker.  Less capacity than
+ * is used: what nobody refers to goes, and creates wait until the rest fits.
+ * Return: 0, -EACCES (the caller is neither root nor the broker's user), -EINVAL (no such key, or
+ * not such a value), -EOPNOTSUPP (this key is looked at only when the broker starts),
+ * -ECONNREFUSED, -ENOMEM. */
+int ostore_configure(struct ostore *conn, const char *key, const char *value);
 
 /* ---- events ---- */
 

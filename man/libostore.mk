@@ -53,6 +53,7 @@ ostore_id_links = \
 ostore_list_links = \
 	man/links/ostore_config.3 \
 	man/links/ostore_config_free.3 \
+	man/links/ostore_configure.3 \
 	man/links/ostore_list_free.3 \
 	man/links/ostore_stat.3 \
 	man/links/ostore_stat_free.3 \

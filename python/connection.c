@@ -367,6 +367,24 @@ static PyObject *connection_unhold(PyObject *self, PyObject *args)
 	return finish_none(connection, r);
 }
 
+static PyObject *connection_configure(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore *ostore;
+	const char *key, *value;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "ss:configure", &key, &value))
+		return NULL;
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	r = ostore_configure(ostore, key, value);
+	Py_END_ALLOW_THREADS
+	return finish_none(connection, r);
+}
+
 static PyObject *connection_delete(PyObject *self, PyObject *args)
 {
 	struct connection *connection = (struct connection *)self;
@@ -422,6 +440,9 @@ static PyMethodDef connection_methods[] = {
 		"list() -> list[dict]\n\nThe objects that the caller may read (ostore_list)."},
 	{"stats", connection_stats, METH_NOARGS,
 		"stats() -> dict\n\nThe state of the store (ostore_stats)."},
+	{"configure", connection_configure, METH_VARARGS,
+		"configure(key, value, /) -> None\n\n"
+		"Change the broker's configuration (ostore_configure)."},
 	{NULL, NULL, 0, NULL},
 };
 

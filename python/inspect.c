@@ -189,6 +189,10 @@ static PyObject *stats_dict(const struct ostore_stats *stats, const char *addres
 	PyObject *dict = PyDict_New();
 
 	if (dict && (set_u64(dict, "capacity_bytes", stats->capacity_bytes) < 0 ||
+			    set_u64(dict, "configured_capacity_bytes",
+				    stats->configured_capacity_bytes) < 0 ||
+			    set_text(dict, "capacity_limited_by", stats->capacity_limited_by) < 0 ||
+			    set_u64(dict, "used_bytes", stats->used_bytes) < 0 ||
 			    set_u64(dict, "resident_bytes", stats->resident_bytes) < 0 ||
 			    set_u64(dict, "pinned_bytes", stats->pinned_bytes) < 0 ||
 			    set_u64(dict, "spilled_bytes", stats->spilled_bytes) < 0 ||

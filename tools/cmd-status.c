@@ -93,6 +93,9 @@ enum status cmd_status(struct invocation *inv)
 	writer = writer_new(inv->json);
 	writer_start_object(writer, NULL, WRITER_PLAIN);
 	writer_size(writer, "capacity_bytes", stats->capacity_bytes);
+	writer_size(writer, "configured_capacity_bytes", stats->configured_capacity_bytes);
+	writer_string(writer, "capacity_limited_by", stats->capacity_limited_by);
+	writer_size(writer, "used_bytes", stats->used_bytes);
 	writer_size(writer, "resident_bytes", stats->resident_bytes);
 	writer_size(writer, "pinned_bytes", stats->pinned_bytes);
 	writer_size(writer, "spilled_bytes", stats->spilled_bytes);

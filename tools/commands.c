@@ -46,8 +46,9 @@ static const struct option_spec put_options[] = {
 #define OPTIONS(table) .options = (table), .n_options = ARRAY_SIZE(table)
 
 const struct command commands[] = {
-	{ "config", 0, 0, "",
-	  "show the broker's configuration and where each value came from", NULL,
+	{ "config", 0, 3, "[set KEY VALUE]",
+	  "show the broker's configuration and where each value came from, or change it",
+	  "A change counts at once and ends with the broker. Root and the broker's user may.",
 	  .run = cmd_config },
 	{ "doctor", 0, 0, "",
 	  "show what this machine allows, what each lack costs and how to mend it",

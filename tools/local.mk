@@ -44,6 +44,7 @@ dist_bashcompletion_DATA = tools/bash-completion/osctl
 osctl_tests = \
 	tests/sys/osctl-bash-completion-knows-the-table.sh \
 	tests/sys/osctl-colours-terminals-only.sh \
+	tests/sys/osctl-config-set-changes-a-running-broker.sh \
 	tests/sys/osctl-doctor-fails-without-an-essential.sh \
 	tests/sys/osctl-doctor-needs-no-rights.sh \
 	tests/sys/osctl-events-are-followed-while-the-worker-dies.sh \

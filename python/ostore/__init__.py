@@ -28,6 +28,7 @@ from ._errors import (
 from ._ostore import VERSION as __version__
 from ._ref import ObjectRef
 from ._session import (
+    configure,
     contains,
     create,
     delete,
@@ -61,6 +62,7 @@ __all__ = [
     "ObjectStoreFullError",
     "OutOfDiskError",
     "PermissionDenied",
+    "configure",
     "contains",
     "create",
     "delete",

@@ -406,3 +406,13 @@ class Client:
         Wraps ostore_stats(3).
         """
         return self._connection.stats()
+
+    def configure(self, key, value):
+        """configure(key, value) -> None
+
+        Change a value of the broker's configuration while it runs, as
+        `osctl config set`: configure("capacity", "2GiB"). Keys and values are
+        those of ostored.conf(5). The caller must be root or the broker's user.
+        Wraps ostore_configure(3).
+        """
+        self._connection.configure(key, str(value))

@@ -198,6 +198,11 @@ def stats():
     return (_client or current()).stats()
 
 
+def configure(key, value):
+    return (_client or current()).configure(key, value)
+
+
 # What a function does is said once, by the method.
-for _function in (put, put_many, get, wait, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats):
+for _function in (put, put_many, get, wait, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats,
+                  configure):
     _function.__doc__ = getattr(Client, _function.__name__).__doc__

@@ -14,7 +14,7 @@ import ostore
 from ostore import _ostore
 
 FUNCTIONS = """init shutdown put put_many get wait empty create get_buffer get_metadata contains hold lookup unhold delete
-list stats""".split()
+list stats configure""".split()
 CLASSES = "Client Draft ObjectRef".split()
 ERRORS = """Error ObjectStoreFullError ObjectNotFoundError ObjectExistsError ObjectLostError GetTimeoutError
 OutOfDiskError PermissionDenied BrokerUnavailable""".split()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Looking: list, stat, stats, config.
+ * Looking: list, stat, stats, config; and changing the last.
  *
  * What the broker says is copied, packet by packet, into a result that is one
  * array (or struct) for the caller and a chain of blocks behind it for
@@ -436,6 +436,8 @@ static const struct {
 	NUMBER("rate.spill_bytes_per_s", spill_bytes_per_s),
 	NUMBER("rate.restore_bytes_per_s", restore_bytes_per_s),
 	NUMBER("generation", generation),
+	NUMBER("configured_capacity_bytes", configured_capacity_bytes),
+	NUMBER("used_bytes", used_bytes),
 #undef NUMBER
 };
 
@@ -456,6 +458,8 @@ static void take_stat_field(struct ostore_stats *stats, struct ostore_counter *c
 		stats->worker_pid = (pid_t)field->number;
 	else if (strcmp(field->key, "version") == 0)
 		stats->version = field->value;
+	else if (strcmp(field->key, "capacity_limited_by") == 0)
+		stats->capacity_limited_by = field->value;
 	else if (strncmp(field->key, "counter.", 8) == 0)
 		counters[stats->n_counters++] = (struct ostore_counter){
 			.name = field->key + 8,
@@ -492,7 +496,7 @@ int ostore_stats(struct ostore *conn, struct ostore_stats **statsp)
 		return fail_memory();
 	}
 	stats = (struct ostore_stats *)result->array;
-	stats->version = "";
+	stats->version = stats->capacity_limited_by = "";
 	for (size_t i = 0; i < list.n; i++)
 		take_stat_field(stats, counters, features, growing_at(&list, i));
 	stats->counters = counters;
@@ -539,6 +543,33 @@ int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t
 void ostore_config_free(struct ostore_setting *settings)
 {
 	result_free(settings);
+}
+
+int ostore_configure(struct ostore *conn, const char *key, const char *value)
+{
+	struct waiter waiter = WAITER_INIT;
+	struct call *call;
+	int r;
+
+	if (!key || !value)
+		return fail(-EINVAL, "configure: no key, or no value");
+	if (strlen(key) > WIRE_NAME_MAX || strlen(value) >= WIRE_TEXT_MAX)
+		return fail(-EINVAL, "configure: a key has at most %d bytes, a value %d", WIRE_NAME_MAX,
+			WIRE_TEXT_MAX - 1);
+	r = connection_enter(conn);
+	if (r < 0)
+		return r;
+	call = call_new(WIRE_CONFIGURE, 0, &waiter);
+	if (call) {
+		call->request.name = key;
+		call->request.value = value;
+		r = call_one(conn, call, CALL_PATIENT, "configure");
+		call_end(conn, call);
+	} else {
+		r = fail_memory();
+	}
+	connection_leave(conn);
+	return r;
 }
 
 /* ---- words ---- */

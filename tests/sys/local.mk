@@ -22,6 +22,7 @@ sys_tests = \
 	tests/sys/readme-transcript-is-true.sh \
 	tests/sys/system-broker-becomes-its-own-user.sh \
 	tests/sys/system-broker-without-its-user-says-how-to-make-it.sh \
+	tests/sys/system-capacity-follows-memory-cgroup.sh \
 	tests/sys/system-capacity-respects-memory-cgroup.sh \
 	tests/sys/user-broker-serves-the-runtime-directory.sh \
 	tests/sys/worker-alone-under-valgrind.sh \

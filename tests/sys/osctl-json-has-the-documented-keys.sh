@@ -94,7 +94,7 @@ status = json.load(sys.stdin)
 def need(have, keys):
     missing = [key for key in keys.split() if key not in have]
     assert not missing, missing
-need(status, "capacity_bytes resident_bytes pinned_bytes spilled_bytes objects clients queue_length counters rates thrashing features")
+need(status, "capacity_bytes configured_capacity_bytes capacity_limited_by used_bytes resident_bytes pinned_bytes spilled_bytes objects clients queue_length counters rates thrashing features")
 need(status["objects"], "created resident spilled paging")
 need(status["counters"], "puts gets restored_bytes restores spilled_bytes spills in_use_evictions dropped pulls pulled_bytes full_errors faults")
 need(status["rates"], "spill_bytes_per_s restore_bytes_per_s")

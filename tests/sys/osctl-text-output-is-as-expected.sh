@@ -16,7 +16,7 @@ expect()
 		-e 's/ +UID +GID MODE/ UID GID MODE/; s/^((u|g)id +)[0-9]+$/\1N/' \
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}/DATE/; s/^(address +)0x[0-9a-f]+$/\1ARENA/' \
 		-e '/^  (KIND|name) /s/([^ ]) +/\1 /g; s/^  name 0 [0-9]+ /  name PID UID /' \
-		-e 's/^(pool +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no   .+)$/\1YES-OR-WHY-NOT/' \
+		-e 's/^((pool|used) +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no   .+)$/\1YES-OR-WHY-NOT/' \
 		-e 's/^(  (address|version|worker pid|supervisor pid|descriptors|max descriptors) +).*/\1X/' \
 		"$TEST_DIR/out" >"$TEST_DIR/got"
 	diff -u - "$TEST_DIR/got" || fail "osctl $* prints something else"
@@ -54,50 +54,53 @@ holders
   name PID UID - weights 1 0 -
 E2
 expect status <<'E2'
-capacity            64 MiB
-resident            1.5 MiB
-pinned              0 B
-spilled             0 B
-pool                SIZE
+capacity             64 MiB
+configured capacity  64 MiB
+capacity limited by  -
+used                 SIZE
+resident             1.5 MiB
+pinned               0 B
+spilled              0 B
+pool                 SIZE
 objects
-  created           0
-  resident          1
-  spilled           0
-  paging            0
-clients             1
-queue length        0
+  created            0
+  resident           1
+  spilled            0
+  paging             0
+clients              1
+queue length         0
 counters
-  puts              1
-  gets              0
-  restored          0 B
-  restores          0
-  spilled           0 B
-  spills            0
-  in use evictions  0
-  dropped           0
-  pulls             0
-  pulled            0 B
-  full errors       0
-  faults            0
-  bad releases      0
+  puts               1
+  gets               0
+  restored           0 B
+  restores           0
+  spilled            0 B
+  spills             0
+  in use evictions   0
+  dropped            0
+  pulls              0
+  pulled             0 B
+  full errors        0
+  faults             0
+  bad releases       0
 rates
-  spill             0 B/s
-  restore           0 B/s
-thrashing           no
+  spill              0 B/s
+  restore            0 B/s
+thrashing            no
 features
-  bpf               YES-OR-WHY-NOT
-  userfaultfd       YES-OR-WHY-NOT
-  kernel faults     YES-OR-WHY-NOT
-  huge pages        YES-OR-WHY-NOT
-  io uring          YES-OR-WHY-NOT
+  bpf                YES-OR-WHY-NOT
+  userfaultfd        YES-OR-WHY-NOT
+  kernel faults      YES-OR-WHY-NOT
+  huge pages         YES-OR-WHY-NOT
+  io uring           YES-OR-WHY-NOT
 broker
-  address           X
-  version           X
-  supervisor pid    X
-  worker pid        X
-  generation        1
-  descriptors       X
-  max descriptors   X
+  address            X
+  version            X
+  supervisor pid     X
+  worker pid         X
+  generation         1
+  descriptors        X
+  max descriptors    X
 E2
 "$OSCTL" config | grep -q '^capacity  *64MiB  *command line$' || fail "config: $("$OSCTL" config)"
 expect hold other $id </dev/null
