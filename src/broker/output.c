@@ -52,6 +52,7 @@ struct outgoing {
 	const int *inline_fds;
 	uint32_t n_fds;
 	uint32_t next_item, next_fd, next_holder, next_field;
+	bool begun;   /* a packet of it was sent: also one of nothing but a status is */
 	bool service; /* for the service socket */
 	bool queued;  /* counted in broker.queued_uses */
 	struct rescued *rescued;
@@ -265,7 +266,7 @@ static int fill_holes(struct broker *broker, const struct outgoing *out, uint32_
 
 static bool is_sent(const struct outgoing *out)
 {
-	return out->next_item == out->reply.n_items && out->next_fd == out->n_fds &&
+	return out->begun && out->next_item == out->reply.n_items && out->next_fd == out->n_fds &&
 		out->next_holder == out->reply.n_holders && out->next_field == out->reply.n_fields;
 }
 
@@ -328,6 +329,7 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 		return r;
 	if (out->queued)
 		count_uses(broker, out, packet.n_items, n_fds, (uint32_t)-1);
+	out->begun = true;
 	out->next_item += packet.n_items;
 	out->next_fd += n_fds;
 	out->next_holder += packet.n_holders;
