@@ -403,6 +403,49 @@ void ostore_unsubscribe(struct ostore_subscription *subscription);
 /* "created", "sealed", ... */
 const char *ostore_event_name(enum ostore_event_type type);
 
+/* ---- without waiting ----
+ *
+ * For programs with an event loop.  A request is begun; ostore_dispatch(), called whenever
+ * ostore_poll_fd() is readable, reports it once when it is done; then it is ended, by the
+ * function that goes with its beginning, which gives the result as the waiting function would
+ * (-ECANCELED after ostore_cancel(), and in a forked child).  Any number may be under way. */
+
+struct ostore_request;
+
+/* ostore_get_begin(), ostore_wait_begin(), ostore_next_event_begin() - ask, and do not wait
+ * @n: 1 to 65,536
+ * @user: handed back by ostore_request_user()
+ * @requestp: out: to be ended, but on errors
+ * Return: 0: ostore_dispatch() will report it; 1: it is done already, and is not reported;
+ * -EINVAL, -ECONNREFUSED, -ENOMEM. */
+int ostore_get_begin(struct ostore *conn, const ostore_id *ids, size_t n, int64_t timeout,
+	unsigned int flags, void *user, struct ostore_request **requestp);
+int ostore_wait_begin(struct ostore *conn, const ostore_id *ids, size_t n, size_t num,
+	int64_t timeout, void *user, struct ostore_request **requestp);
+/* One at a time for a subscription. */
+int ostore_next_event_begin(struct ostore_subscription *subscription, int64_t timeout, void *user,
+	struct ostore_request **requestp);
+
+/* The result of a request that was reported or done at once; frees it, also on errors (but for
+ * -EINVAL: it is not done yet, or of another kind). */
+int ostore_get_end(struct ostore_request *request, struct ostore_object **objects);
+int ostore_wait_end(struct ostore_request *request, bool *ready);
+int ostore_next_event_end(struct ostore_request *request, struct ostore_event *event);
+
+void *ostore_request_user(const struct ostore_request *request);
+
+/* Give a request up that was not ended: if it is not done yet, it is reported soon, with -ECANCELED. */
+void ostore_cancel(struct ostore_request *request);
+
+/* A descriptor that is readable (poll(2), epoll(7)) when ostore_dispatch() has something to do.
+ * The connection's; in a forked child ask for it again.  Or a negative errno. */
+int ostore_poll_fd(struct ostore *conn);
+
+/* ostore_dispatch() - read what the broker says, and report requests that are done
+ * @requests: out: at most room of them; the descriptor stays readable while there are more
+ * Never waits.  Return: how many. */
+size_t ostore_dispatch(struct ostore *conn, struct ostore_request **requests, size_t room);
+
 /* ---- words ---- */
 
 /* "created", "resident", "spilled", "paging". */

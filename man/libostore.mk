@@ -2,6 +2,7 @@
 # page that leads there, made at build time.
 dist_man_MANS += \
 	man/libostore.3 \
+	man/ostore_async.3 \
 	man/ostore_connect.3 \
 	man/ostore_create.3 \
 	man/ostore_export.3 \
@@ -13,6 +14,18 @@ dist_man_MANS += \
 	man/ostore_subscribe.3 \
 	$(NULL)
 
+ostore_async_links = \
+	man/links/ostore_cancel.3 \
+	man/links/ostore_dispatch.3 \
+	man/links/ostore_get_begin.3 \
+	man/links/ostore_get_end.3 \
+	man/links/ostore_next_event_begin.3 \
+	man/links/ostore_next_event_end.3 \
+	man/links/ostore_poll_fd.3 \
+	man/links/ostore_request_user.3 \
+	man/links/ostore_wait_begin.3 \
+	man/links/ostore_wait_end.3 \
+	$(NULL)
 ostore_connect_links = \
 	man/links/ostore_address.3 \
 	man/links/ostore_close.3 \
@@ -73,6 +86,7 @@ ostore_subscribe_links = \
 	$(NULL)
 
 libostore_links = \
+	$(ostore_async_links) \
 	$(ostore_connect_links) \
 	$(ostore_create_links) \
 	$(ostore_export_links) \
@@ -86,6 +100,8 @@ libostore_links = \
 nodist_man_MANS = $(libostore_links)
 CLEANFILES += $(libostore_links)
 
+$(ostore_async_links):
+	$(AM_V_GEN)page=ostore_async.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
 $(ostore_connect_links):
 	$(AM_V_GEN)page=ostore_connect.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
 $(ostore_create_links):

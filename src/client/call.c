@@ -119,6 +119,15 @@ void call_discard(struct ostore *conn, struct call *call)
 	free(call);
 }
 
+/* It has a waiter. */
+static void settle(struct ostore *conn, struct call *call)
+{
+	call->done = true;
+	call->waiter->n_done++;
+	if (call->finished)
+		call->finished(conn, call);
+}
+
 void call_start(struct ostore *conn, struct call *call)
 {
 	struct call **p = &conn->calls;
@@ -127,10 +136,9 @@ void call_start(struct ostore *conn, struct call *call)
 		p = &(*p)->next;
 	*p = call;
 	if (conn->state != CONNECTION_OPEN) {
-		call->done = true;
 		call->status = conn->death ? conn->death : -ECONNREFUSED;
 		call->text = conn->obituary;
-		call->waiter->n_done++;
+		settle(conn, call);
 		return;
 	}
 	(void)call_flush(conn);
@@ -178,10 +186,9 @@ void call_fail_all(struct ostore *conn, int error, const char *text)
 			continue;
 		}
 		call_restart(conn, call);
-		call->done = true;
 		call->status = error;
 		text_set(&call->text, "%s", text);
-		call->waiter->n_done++;
+		settle(conn, call);
 	}
 	for (struct waiter *w = conn->followers; w; w = w->next)
 		wake(w);
@@ -289,9 +296,8 @@ static int transmit_call(struct ostore *conn, struct call *call)
 		return r;
 	/* The packet cannot be sent at all: its sender's affair alone.  (Only a
 	 * first packet can be so; the others differ in nothing but their ids.) */
-	call->done = true;
 	call->status = r;
-	call->waiter->n_done++;
+	settle(conn, call);
 	return 0;
 }
 
@@ -405,13 +411,13 @@ static int collect(struct ostore *conn, struct call *call, const struct wire_rep
 
 static void finish(struct ostore *conn, struct call *call)
 {
-	call->done = true;
 	if (!call->waiter) {
+		call->done = true;
 		give_back_grants(conn, call);
 		call_discard(conn, call);
 		return;
 	}
-	call->waiter->n_done++;
+	settle(conn, call);
 	for (struct waiter *w = conn->followers; w; w = w->next)
 		if (w == call->waiter)
 			wake(w);

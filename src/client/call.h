@@ -74,6 +74,9 @@ struct call {
 	int (*collect)(struct call *call, const struct wire_reply *reply);
 	/* The worker died: forget what was collected. */
 	void (*restart)(struct call *call);
+	/* NULL, or called when it is done, instead of waking the waiter's thread: not to end this
+	 * call or begin another. */
+	void (*finished)(struct ostore *conn, struct call *call);
 	void *user;
 	struct grant grant_room[];
 };

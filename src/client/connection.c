@@ -208,6 +208,7 @@ static struct ostore *connection_free(struct ostore *conn)
 	cleanup_closep(&conn->call_fd);
 	cleanup_closep(&conn->service_fd);
 	cleanup_closep(&conn->fork_fd);
+	async_deinit(conn);
 	resume_forget(conn);
 	objects_deinit(conn);
 	wire_scratch_deinit(&conn->scratch);
@@ -231,6 +232,7 @@ static struct ostore *connection_new(int64_t timeout)
 	(void)pthread_cond_init(&conn->changed, NULL);
 	conn->state = CONNECTION_GREETING;
 	conn->call_fd = conn->service_fd = conn->fork_fd = -1;
+	async_init(conn);
 	conn->connect_timeout_ns = timeout;
 	conn->uid = geteuid();
 	conn->huge_pages = map_huge_pages_allowed();
@@ -347,6 +349,8 @@ void ostore_close(struct ostore *conn)
 	cleanup_closep(&conn->call_fd);
 	cleanup_closep(&conn->service_fd);
 	conn->call_fd = conn->service_fd = -1;
+	async_close_fds(conn);
+	async_forget(conn, -ECONNREFUSED, "the connection was closed");
 	call_forget_all(conn);
 	objects_forget_releases(conn);
 	resume_forget(conn);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "client/async.h"
 #include "util/text.h"
 #include "wire/message.h"
 
@@ -84,6 +85,8 @@ struct ostore {
 	int64_t spin_ns;     /* how long the next reader spins; 0 with one CPU */
 	unsigned int rested; /* waits since spinning was last tried */
 	bool may_spin;       /* there is a CPU for the broker besides ours */
+
+	struct async async;  /* requests that no thread waits for */
 
 	/* what the process holds */
 	struct entry **buckets;

@@ -31,6 +31,7 @@ struct ostore_subscription {
 	uint64_t cursor;     /* to ask from next */
 	uint64_t lost;       /* of those before cursor, not handed out yet */
 	uint64_t asked;      /* from where on they are */
+	struct ostore_request *request; /* that is to fetch more; NULL: none */
 	size_t n, next;
 	struct ostore_event events[BUFFER];
 };
@@ -70,15 +71,12 @@ static void restart_events(struct call *call)
 	s->lost = 0;
 }
 
-/* Lock held, dropped while waiting.  The buffer is empty.  Return: 0 (perhaps with nothing). */
-static int fetch(struct ostore_subscription *s, int64_t timeout)
+static struct call *new_fetch(struct ostore_subscription *s, int64_t timeout, struct waiter *waiter)
 {
-	struct waiter waiter = WAITER_INIT;
-	struct call *call = call_new(WIRE_SUBSCRIBE, 0, &waiter);
-	int r;
+	struct call *call = call_new(WIRE_SUBSCRIBE, 0, waiter);
 
 	if (!call)
-		return fail_memory();
+		return NULL;
 	s->n = s->next = 0;
 	s->lost = 0;
 	call->request.cursor = s->cursor;
@@ -87,7 +85,12 @@ static int fetch(struct ostore_subscription *s, int64_t timeout)
 	call->restart = restart_events;
 	call->user = s;
 	call_set_timeout(call, timeout);
-	r = call_one(s->conn, call, CALL_INTERRUPTIBLE, "events from %" PRIu64, s->cursor);
+	return call;
+}
+
+/* What came, or nothing of it. */
+static void fetched(struct ostore_subscription *s, const struct call *call, int r)
+{
 	if (r == 0) {
 		s->asked = s->cursor;
 		s->cursor = call->cursor;
@@ -95,6 +98,19 @@ static int fetch(struct ostore_subscription *s, int64_t timeout)
 		s->n = 0;
 		s->lost = 0;
 	}
+}
+
+/* Lock held, dropped while waiting.  The buffer is empty.  Return: 0 (perhaps with nothing). */
+static int fetch(struct ostore_subscription *s, int64_t timeout)
+{
+	struct waiter waiter = WAITER_INIT;
+	struct call *call = new_fetch(s, timeout, &waiter);
+	int r;
+
+	if (!call)
+		return fail_memory();
+	r = call_one(s->conn, call, CALL_INTERRUPTIBLE, "events from %" PRIu64, s->cursor);
+	fetched(s, call, r);
 	call_end(s->conn, call);
 	return r;
 }
@@ -157,6 +173,8 @@ int ostore_next_event(struct ostore_subscription *subscription, int64_t timeout,
 	if (!s || !event || timeout < 0)
 		return fail(-EINVAL, "ostore_next_event: no subscription, no place for the event, or a "
 			"negative timeout");
+	if (s->request)
+		return fail(-EINVAL, "next event: a request for it is under way already");
 	if (take(s, event))
 		return 0;
 	deadline = deadline_ns(now_ns(), timeout);
@@ -178,6 +196,81 @@ int ostore_next_event(struct ostore_subscription *subscription, int64_t timeout,
 	return r;
 }
 
+/* ---- without waiting ---- */
+
+int ostore_next_event_begin(struct ostore_subscription *subscription, int64_t timeout, void *user,
+	struct ostore_request **requestp)
+{
+	struct ostore_subscription *s = subscription;
+	struct ostore_request *request;
+	int r;
+
+	if (!s || !requestp || timeout < 0 || s->request)
+		return fail(-EINVAL, "next event: no subscription, no place for the request, a negative "
+			"timeout, or a request is under way already");
+	r = connection_enter(s->conn);
+	if (r < 0)
+		return r;
+	request = async_new(s->conn, REQUEST_EVENT, user, timeout);
+	if (request) {
+		request->subject = s;
+		if (s->lost > 0 || s->next < s->n) {
+			request->done = true;
+			r = 1;
+		} else {
+			request->waiter = WAITER_INIT;
+			request->call = new_fetch(s, timeout, &request->waiter);
+			if (request->call)
+				async_start(request);
+			else
+				r = fail_memory();
+		}
+	} else {
+		r = fail_memory();
+	}
+	if (r >= 0)
+		s->request = *requestp = request;
+	else if (request)
+		async_free(request);
+	connection_leave(s->conn);
+	return r;
+}
+
+int ostore_next_event_end(struct ostore_request *request, struct ostore_event *event)
+{
+	struct ostore_subscription *s;
+	struct ostore *conn;
+	int r = 0;
+
+	if (!request || !event || request->kind != REQUEST_EVENT)
+		return fail(-EINVAL, "end of a request for an event: there is none, or no place for it");
+	conn = request->conn;
+	pthread_mutex_lock(&conn->lock);
+	s = request->subject;
+	if (!request->done) {
+		r = fail(-EINVAL, "next event: the request is under way; ostore_dispatch() reports its end");
+		connection_leave(conn);
+		return r;
+	}
+	if (request->status < 0)
+		r = fail(request->status, "next event: %s", request->text.bytes);
+	else if (!s)
+		r = fail(-ECANCELED, "next event: the subscription is over");
+	else if (request->call && request->call->status < 0)
+		r = call_fail(request->call, "events from %" PRIu64, s->cursor);
+	if (s && (request->call || r < 0))
+		fetched(s, request->call, r);
+	if (r == 0 && !take(s, event))
+		r = fail(-ETIMEDOUT, "no event from %" PRIu64 " on before the timeout", s->cursor);
+	if (s)
+		s->request = NULL;
+	async_free(request);
+	connection_leave(conn);
+	return r;
+}
+
+/* ---- the end ---- */
+
 void ostore_unsubscribe(struct ostore_subscription *subscription)
 {
 	struct ostore *conn;
@@ -186,6 +279,10 @@ void ostore_unsubscribe(struct ostore_subscription *subscription)
 		return;
 	conn = subscription->conn;
 	pthread_mutex_lock(&conn->lock);
+	if (subscription->request) {
+		async_cancel(subscription->request);
+		subscription->request->subject = NULL;
+	}
 	conn->n_handles--;
 	connection_leave(conn);
 	free(subscription);

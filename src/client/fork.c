@@ -133,6 +133,8 @@ static void become_child(struct ostore *conn)
 	conn->state = CONNECTION_CHILD;
 	conn->received_fds = conn->acked_fds = 0;
 	conn->last_serial = 0;
+	async_close_fds(conn);
+	async_forget(conn, -ECANCELED, "the parent of this process waits for it");
 	call_forget_all(conn);
 	resume_forget(conn);
 	if (conn->call_fd < 0)

@@ -4,6 +4,8 @@ src_client_libclient_la_SOURCES = \
 	include/ostore.h \
 	src/client/address.c \
 	src/client/address.h \
+	src/client/async.c \
+	src/client/async.h \
 	src/client/call.c \
 	src/client/call.h \
 	src/client/connection.c \

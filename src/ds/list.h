@@ -10,12 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/cleanup.h"
+
 struct list {
 	struct list *next, *prev;
 };
-
-#define container_of(pointer, type, member) \
-	((type *)((char *)(pointer) - offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {

@@ -1,6 +1,7 @@
 # The client library: C programs, and the scripts that run them against a broker.
 check_PROGRAMS += \
 	tests/sys/c-api \
+	tests/sys/client-async \
 	tests/sys/client-distrusts-the-broker \
 	tests/sys/client-fork \
 	tests/sys/client-threads \
@@ -10,6 +11,11 @@ tests_sys_c_api_SOURCES = \
 	tests/sys/client-test.h \
 	$(NULL)
 tests_sys_c_api_LDADD = src/client/libostore.la
+tests_sys_client_async_SOURCES = \
+	tests/sys/client-async.c \
+	tests/sys/client-test.h \
+	$(NULL)
+tests_sys_client_async_LDADD = src/client/libostore.la
 # With the hidden functions of wire, to play the broker.
 tests_sys_client_distrusts_the_broker_SOURCES = \
 	tests/sys/client-distrusts-the-broker.c \
@@ -31,6 +37,7 @@ tests_sys_client_threads_LDADD = src/client/libostore.la
 
 client_tests = \
 	tests/sys/c-api.sh \
+	tests/sys/client-awaits-thousands-on-one-connection.sh \
 	tests/sys/client-bursts-find-room.sh \
 	tests/sys/client-compiles-against-an-installed-tree.sh \
 	tests/sys/client-example-put-get.sh \
