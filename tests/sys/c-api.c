@@ -1293,6 +1293,14 @@ static void check_released_soon(struct ostore *other, const ostore_id *ids, size
 			CHECK(monotonic_ns() < deadline);
 }
 
+static void wait_until_the_thread_is_gone(void)
+{
+	int64_t deadline = monotonic_ns() + 20 * SEC;
+
+	while (n_threads() > 1)
+		CHECK(monotonic_ns() < deadline);
+}
+
 static void put_tiny(struct ostore *conn, struct ostore_object **objects, ostore_id *ids, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -1307,16 +1315,14 @@ static void releases_that_follow_each_other_are_told_soon(void)
 	struct ostore *conn = connect_or_die(), *other = connect_or_die();
 	struct ostore_object *objects[N_RELEASED];
 	ostore_id ids[N_RELEASED];
-	int64_t deadline;
 
 	put_tiny(conn, objects, ids, N_RELEASED);
 	for (size_t i = 0; i < N_RELEASED; i++)
 		ostore_release(objects[i]);
 	CHECK_INT(n_threads(), 2);
 	check_released_soon(other, ids, N_RELEASED);
-	/* The thread goes when nothing is put off any more, and comes again. */
-	for (deadline = monotonic_ns() + 20 * SEC; n_threads() > 1; usleep(1000))
-		CHECK(monotonic_ns() < deadline);
+	wait_until_the_thread_is_gone();
+	/* ... and comes again */
 	put_tiny(conn, objects, ids, 10);
 	for (size_t i = 0; i < 10; i++)
 		ostore_release(objects[i]);
@@ -1366,6 +1372,7 @@ static void many_are_released_at_once(void)
 	check_released_soon(other, ids, N_RELEASED);
 	ostore_release_many(NULL, 7);
 	/* Without the service thread each is told at once. */
+	wait_until_the_thread_is_gone();
 	put_tiny(conn, objects, ids, N_RELEASED);
 	for (size_t i = 0; i < N_RELEASED; i++)
 		ostore_release(objects[i]);
