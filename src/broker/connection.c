@@ -232,9 +232,10 @@ static void refuse_connect(struct broker *broker, struct connection *c,
 
 	if (error == -EDQUOT)
 		text_set(&text,
-			"uid %u has %u connections already, the most that one may have: "
-			"close some",
-			c->uid, broker->options->core->max_connections_per_uid);
+			"uid %u has %llu connections already, its quota: close some, or raise "
+			"max_connections_per_uid or quota_connections",
+			c->uid,
+			(unsigned long long)core_quota_of(broker->core, c->uid, CORE_CONNECTIONS));
 	else if (error == -EMFILE)
 		text_set(&text,
 			"the broker has no descriptor or connection left for this client: "

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/account.h"
@@ -10,20 +11,49 @@
 #include "util/text.h"
 
 #define HOLDERS_NAMED  3
+#define FIELDS_OF_ONE  7     /* of a STATUS, for each uid */
 #define KEPT_LOOKS_MAX 65536 /* objects looked at for a sentence */
 
-static uint64_t quota_of(const struct core *core, uid_t uid)
+/* ---- limits ---- */
+
+uint64_t core_quota_of(const struct core *core, uid_t uid, enum core_resource of)
 {
-	uint64_t others = UINT64_MAX;
+	uint64_t others =
+		of == CORE_CONNECTIONS ? core->config.max_connections_per_uid : UINT64_MAX;
 
 	for (size_t i = 0; i < core->config.n_quotas; i++) {
-		if (core->quotas[i].uid == uid)
-			return core->quotas[i].bytes;
-		if (core->quotas[i].uid == (uid_t)-1)
-			others = core->quotas[i].bytes;
+		const struct core_quota *quota = &core->quotas[i];
+
+		if (quota->of != of)
+			continue;
+		if (quota->uid == uid)
+			return quota->limit;
+		if (quota->uid == (uid_t)-1)
+			others = quota->limit;
 	}
 	return others;
 }
+
+static void set_limits(const struct core *core, struct account *account)
+{
+	for (int of = 0; of < CORE_N_RESOURCES; of++)
+		account->limits[of] = core_quota_of(core, account->uid, of);
+}
+
+void accounts_renew(struct core *core)
+{
+	struct list *link;
+
+	list_for_each(link, &core->accounts)
+		set_limits(core, container_of(link, struct account, link));
+}
+
+bool account_share(const struct core *core, const struct account *account, uint64_t n, uint64_t max)
+{
+	return n < max / 2 || account->uid == 0 || !core->config.shared;
+}
+
+/* ---- life ---- */
 
 struct account *account_get(struct core *core, uid_t uid)
 {
@@ -38,25 +68,15 @@ struct account *account_get(struct core *core, uid_t uid)
 	}
 	account = must_alloc(1, sizeof *account);
 	account->uid = uid;
-	account->quota = quota_of(core, uid);
+	set_limits(core, account);
 	for (unsigned int i = 0; i < PRIORITY_LEVELS; i++)
 		index_list_init(&account->victims[i]);
+	list_init(&account->idle_link);
 	list_init(&account->ring_link);
 	list_init(&account->waiting);
 	list_add_tail(&core->accounts, &account->link);
 	hash_map_add(&core->accounts_by_uid, &account->by_uid, hash);
 	return account;
-}
-
-void accounts_renew(struct core *core)
-{
-	struct list *link;
-
-	list_for_each(link, &core->accounts) {
-		struct account *account = container_of(link, struct account, link);
-
-		account->quota = quota_of(core, account->uid);
-	}
 }
 
 void accounts_deinit(struct core *core)
@@ -69,9 +89,11 @@ void accounts_deinit(struct core *core)
 	}
 }
 
-bool account_share(const struct account *account, uint32_t n, uint32_t max)
+static bool is_idle(const struct account *account)
 {
-	return n < max / 2 || account->uid == 0;
+	return account->charged.objects == 0 && account->charged.fds == 0 &&
+		account->n_connections == 0 && account->n_names == 0 && account->n_leases == 0 &&
+		list_empty(&account->waiting);
 }
 
 uint32_t account_victim(const struct account *account)
@@ -82,6 +104,51 @@ uint32_t account_victim(const struct account *account)
 		level++;
 	return account->victims[level].first;
 }
+
+void account_released(struct core *core, struct account *account)
+{
+	if (is_idle(account) && !list_linked(&account->idle_link))
+		list_add_tail(&core->idle_accounts, &account->idle_link);
+}
+
+void accounts_forget_idle(struct core *core)
+{
+	struct account *account;
+
+	while ((account = list_first(&core->idle_accounts, struct account, idle_link))) {
+		list_remove(&account->idle_link);
+		if (!is_idle(account))
+			continue;
+		assert(account->charged.bytes == 0 && account->n_holdings == 0 &&
+			account->n_pendings == 0 && account->pending_bytes == 0);
+		hash_map_remove(&core->accounts_by_uid, &account->by_uid);
+		list_remove(&account->link);
+		free(account);
+	}
+}
+
+/* ---- charges ---- */
+
+void account_charge(struct account *account, const struct cost *cost)
+{
+	account->charged.bytes += cost->bytes;
+	account->charged.metadata += cost->metadata;
+	account->charged.objects += cost->objects;
+	account->charged.fds += cost->fds;
+}
+
+void account_return(struct core *core, struct account *account, const struct cost *cost)
+{
+	assert(account->charged.bytes >= cost->bytes && account->charged.objects >= cost->objects &&
+		account->charged.fds >= cost->fds);
+	account->charged.bytes -= cost->bytes;
+	account->charged.metadata -= cost->metadata;
+	account->charged.objects -= cost->objects;
+	account->charged.fds -= cost->fds;
+	account_released(core, account);
+}
+
+/* ---- words ---- */
 
 /* The connections that hold most, largest first.  Return: how many. */
 static size_t find_largest(const struct core *core, uint32_t largest[HOLDERS_NAMED])
@@ -171,4 +238,49 @@ void account_name_holders(const struct core *core, struct text *text)
 	}
 	add_kept(core, text, n == 0);
 	add_pins(core, text);
+}
+
+static uint32_t describe(struct core *core, const struct account *account, struct wire_field *fields)
+{
+	const struct {
+		const char *key;
+		uint64_t number;
+	} numbers[] = {
+		{ "bytes", account->charged.bytes },
+		{ "objects", account->charged.objects },
+		{ "descriptors", account->charged.fds },
+		{ "connections", account->n_connections },
+		{ "requests", account->n_pendings },
+		{ "references", account->n_holdings },
+		{ "names", account->n_names },
+	};
+
+	static_assert(ARRAY_SIZE(numbers) == FIELDS_OF_ONE, "told by a constant");
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		fields[i] = (struct wire_field){
+			.key = scratch_text(core, "uids.%u.%s", account->uid, numbers[i].key),
+			.value = "",
+			.origin = "",
+			.number = numbers[i].number,
+		};
+	return ARRAY_SIZE(numbers);
+}
+
+uint32_t accounts_describe(struct core *core, uint32_t conn, struct wire_field *fields)
+{
+	const struct account *own = core->connections[conn].account;
+	uint32_t n = describe(core, own, fields);
+	struct list *link;
+
+	if (own->uid != 0)
+		return n;
+	list_for_each(link, &core->accounts) {
+		const struct account *account = container_of(link, struct account, link);
+
+		if (n + FIELDS_OF_ONE > ACCOUNT_FIELDS_MAX)
+			break;
+		if (account != own)
+			n += describe(core, account, fields + n);
+	}
+	return n;
 }

@@ -406,11 +406,12 @@ static int check_room(struct core *core, uint32_t o, uint32_t size, const char *
 	const struct object_record *record = object_record(core, o);
 	const struct account *account = account_get(core, record->uid);
 	const uint64_t before = blob_charge(record->attributes_size), after = blob_charge(size);
+	const struct cost more = { .bytes = after - before, .metadata = after - before };
 	const char *id = object_id_text(core, &record->id);
 
 	if (after <= before)
 		return 0;
-	if (!room_quota_fits(account, after - before)) {
+	if (!room_quota_fits(core, account, more)) {
 		*textp = scratch_text(core, "object %s: no room for more labels in the quota of uid %u: "
 			"delete objects, or raise the quota", id, account->uid);
 		return -EDQUOT;

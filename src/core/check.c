@@ -106,7 +106,7 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 	victim = record->state == WIRE_RESIDENT && !record->flags && !refs && !pins &&
 		 index_list_empty(&object->names) && index_list_empty(&object->leases);
 	CHECK(victim == index_linked(&object->victim_link));
-	CHECK(victim == index_linked(&object->own_link));
+	CHECK(deleted || victim == index_linked(&object->own_link));
 	if (victim) {
 		sums->n_victims++;
 		sums->victim_bytes += object_bytes(core, o) + object_metadata_bytes(core, o);
@@ -162,21 +162,66 @@ static void check_connection(const struct core *core, uint32_t c)
 
 /* ---- accounts ---- */
 
+/* Whom an object is to be charged to: core/account.h, said again. */
+static uid_t payer_of(const struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	uint64_t oldest = UINT64_MAX;
+	uid_t payer = record->uid;
+	uint32_t h;
+
+	if (!(record->flags & OBJECT_DELETED))
+		return payer;
+	index_list_for_each(h, object_holdings(core), &core->objects[o].holdings) {
+		const struct connection_record *of =
+			connection_record(core, holding_record(core, h)->connection);
+
+		if (record->fd >= 0 && holding_record(core, h)->pins == 0)
+			continue;
+		if (of->uid == record->uid)
+			return record->uid;
+		if (of->number < oldest) {
+			oldest = of->number;
+			payer = of->uid;
+		}
+	}
+	return payer;
+}
+
+static void add_cost(struct cost *sum, const struct cost *cost)
+{
+	sum->bytes += cost->bytes;
+	sum->metadata += cost->metadata;
+	sum->objects += cost->objects;
+	sum->fds += cost->fds;
+}
+
+static void equal_costs(const struct cost *a, const struct cost *b)
+{
+	EQUAL(a->bytes, b->bytes);
+	EQUAL(a->metadata, b->metadata);
+	EQUAL(a->objects, b->objects);
+	EQUAL(a->fds, b->fds);
+}
+
 static uint64_t check_account(const struct core *core, const struct account *account,
 	uint32_t *n_waitingp)
 {
-	uint64_t bytes = 0, victims = 0, pending = 0, n_connections = 0, n_holdings = 0;
+	uint64_t pending = 0, n_connections = 0, n_holdings = 0, n_pendings = 0;
 	uint64_t hard_pins = 0, n_hard_pins = 0;
+	struct cost charged = { 0 }, evictable = { 0 };
 	struct list *link;
 
 	for (uint32_t o = 0; o < core->tables.header->objects_high; o++) {
 		const struct object_record *record = object_record(core, o);
+		const struct cost cost = object_cost(core, o);
 
-		if (!record->state || record->uid != account->uid)
+		if (!record->state || payer_of(core, o) != account->uid)
 			continue;
-		bytes += object_bytes(core, o) + object_metadata_bytes(core, o);
-		if (index_linked(&core->objects[o].own_link))
-			victims += object_bytes(core, o) + object_metadata_bytes(core, o);
+		add_cost(&charged, &cost);
+		if (!(record->flags & OBJECT_DELETED) &&
+			index_linked(&core->objects[o].own_link))
+			add_cost(&evictable, &cost);
 		if (record->flags & OBJECT_PINNED) {
 			hard_pins += pin_bytes(core, record->size, record->metadata_size);
 			n_hard_pins++;
@@ -186,29 +231,33 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		const struct operation *operation = &core->operations[i];
 
 		if ((operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) &&
-			operation->make->account == account)
-			bytes += make_bytes(operation->make);
-		if ((operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) &&
-			operation->make->account == account && operation->make->pin) {
-			hard_pins += pin_bytes(core, operation->make->size,
-				operation->make->metadata_size);
-			n_hard_pins++;
+			operation->make->account == account) {
+			const struct cost cost = make_cost(operation->make);
+
+			add_cost(&charged, &cost);
+			charged.fds += operation->make->fd >= 0;
+			if (operation->make->pin) {
+				hard_pins += pin_bytes(core, operation->make->size,
+					operation->make->metadata_size);
+				n_hard_pins++;
+			}
 		}
 	}
-	EQUAL(account->bytes, bytes);
-	EQUAL(account->victim_bytes, victims);
 	for (uint32_t c = 0; c < core->tables.header->connections_high; c++) {
 		if (!(connection_record(core, c)->flags & CONNECTION_USED) ||
 			core->connections[c].account != account)
 			continue;
 		n_connections++;
 		n_holdings += core->connections[c].n_holdings;
+		n_pendings += core->connections[c].n_pendings;
 		list_for_each(link, &core->connections[c].pendings)
 			pending += container_of(link, struct pending, link)->bytes;
 	}
 	EQUAL(account->n_connections, n_connections);
 	EQUAL(account->n_holdings, n_holdings);
+	EQUAL(account->n_pendings, n_pendings);
 	EQUAL(account->pending_bytes, pending);
+	CHECK(!list_linked(&account->idle_link));
 	CHECK(list_linked(&account->ring_link) == !list_empty(&account->waiting));
 	list_for_each(link, &account->waiting) {
 		const struct make *make = container_of(link, struct make, queue_link);
@@ -216,6 +265,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		CHECK(make->account == account && make->pending && !make->ticket);
 		CHECK(make->passes <= CORE_PASS_MAX);
 		CHECK(make_bytes(make) >= core->queue.smallest);
+		charged.fds += make->fd >= 0;
 		(*n_waitingp)++;
 		if (make->pin) {
 			hard_pins += pin_bytes(core, make->size, make->metadata_size);
@@ -224,7 +274,11 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 	}
 	EQUAL(account->hard_pin_bytes, hard_pins);
 	EQUAL(account->n_hard_pins, n_hard_pins);
-	return bytes;
+	equal_costs(&account->charged, &charged);
+	equal_costs(&account->evictable, &evictable);
+	CHECK(charged.objects + charged.fds + n_connections + account->n_names + account->n_leases +
+		list_length(&account->waiting) > 0);
+	return charged.bytes;
 }
 
 /* ---- operations ---- */

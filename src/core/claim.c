@@ -37,7 +37,7 @@ uint32_t name_find(const struct core *core, uint32_t uid, const char *text)
 
 int name_room(const struct core *core, const struct account *account)
 {
-	if (!account_share(account, account->n_names, core->tables.header->max_names))
+	if (!account_share(core, account, account->n_names, core->tables.header->max_names))
 		return -EDQUOT;
 	return record_n_free(&core->tables.free_names) ? 0 : -ENOBUFS;
 }
@@ -99,11 +99,14 @@ void name_drop(struct core *core, uint32_t n)
 	struct name_record *record = name_record(core, n);
 	struct name *name = &core->names[n];
 	const uint32_t o = record->object;
+	struct account *account;
 
 	if (!record->pending)
 		hash_map_remove(&core->names_by_text, &name->by_text);
 	index_list_remove(object_names(core), &core->objects[o].names, n);
-	account_get(core, record->uid)->n_names--;
+	account = account_get(core, record->uid);
+	account->n_names--;
+	account_released(core, account);
 	core->n_names--;
 	tables_change(&core->tables, &record->used);
 	record->used = 0;
@@ -157,7 +160,7 @@ uint32_t lease_find(const struct core *core, const struct id128 *token)
 
 int lease_room(const struct core *core, const struct account *account)
 {
-	if (!account_share(account, account->n_leases, core->tables.header->max_leases))
+	if (!account_share(core, account, account->n_leases, core->tables.header->max_leases))
 		return -EDQUOT;
 	return record_n_free(&core->tables.free_leases) ? 0 : -ENOBUFS;
 }
@@ -206,11 +209,14 @@ void lease_drop(struct core *core, uint32_t l)
 	struct lease_record *record = lease_record(core, l);
 	struct lease *lease = &core->leases[l];
 	const uint32_t o = record->object;
+	struct account *account;
 
 	hash_map_remove(&core->leases_by_token, &lease->by_token);
 	heap_remove(&core->lease_deadlines, &lease->deadline);
 	index_list_remove(object_leases(core), &core->objects[o].leases, l);
-	account_get(core, record->uid)->n_leases--;
+	account = account_get(core, record->uid);
+	account->n_leases--;
+	account_released(core, account);
 	core->n_leases--;
 	tables_change(&core->tables, &record->used);
 	record->used = 0;

@@ -52,7 +52,10 @@ static int set_groups(struct connection *connection, const gid_t *groups, size_t
 /* Is there room for one more of this uid?  0, -EDQUOT, -EMFILE. */
 static int check_room(struct core *core, uid_t uid)
 {
-	if (account_get(core, uid)->n_connections >= core->config.max_connections_per_uid)
+	struct account *account = account_get(core, uid);
+
+	account_released(core, account); /* in case nothing comes of it */
+	if (account->n_connections >= account->limits[CORE_CONNECTIONS])
 		return -EDQUOT;
 	if (core->n_connections >= core->config.max_connections ||
 		record_n_free(&core->tables.free_connections) == 0 ||
@@ -98,6 +101,7 @@ void connection_end(struct core *core, uint32_t conn)
 	record->flags = 0;
 	record_give(&core->tables.free_connections, conn);
 	connection->account->n_connections--;
+	account_released(core, connection->account);
 	core->n_connections--;
 	core->n_fds -= CORE_CONNECTION_FDS;
 	free(connection->groups);

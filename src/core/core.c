@@ -70,6 +70,7 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 	core->now = now;
 	core->realtime_offset = realtime - now;
 	list_init(&core->accounts);
+	list_init(&core->idle_accounts);
 	list_init(&core->fresh);
 	list_init(&core->subscribers);
 	queue_init(core);
@@ -176,6 +177,7 @@ void event_end(struct core *core)
 	makes_keep(core);
 	pool_plan(core);
 	events_publish(core);
+	accounts_forget_idle(core);
 	tables_commit(&core->tables);
 }
 

@@ -44,6 +44,7 @@
  *      Nothing else is ever dropped, except drafts of dead clients and
  *      aborted ones (at once) and deleted objects.  A draft is never a victim.
  *      "Oldest" for lru: the object that has been without references longest.
+ *      For a uid's quota only that uid's objects are dropped, its oldest first.
  *  R5  DELETE: the id, names and leases are gone at once (get: -ENOENT); the
  *      memory goes when the last pin does.  Needs owner uid, uid 0, or write
  *      permission (else -EACCES).  The id may be created again right away;
@@ -68,7 +69,7 @@
  *      may pass larger ones, each of which is passed at most CORE_PASS_MAX
  *      times (within a uid by those behind it, between uids only the first of
  *      each counts).  One that only its uid's quota holds up holds up no other
- *      uid.  An id is taken (-EEXIST) from the moment that its CREATE/PUT is
+ *      uid (a quota of bytes, objects or descriptors).  An id is taken (-EEXIST) from the moment that its CREATE/PUT is
  *      accepted, the wait included.  Larger than capacity (or the uid's quota):
  *      -EFBIG (-EDQUOT) at once.  At its deadline (its own timeout or queue_deadline): -ENOBUFS,
  *      with a sentence that names the largest holders and what to do.
@@ -87,8 +88,9 @@
  *  R13 (the broker's) At most WIRE_FDS_UNACKED descriptors are on their way to a
  *      connection; packets that carry more wait for acknowledgements.
  *  R14 Per connection at most CORE_PENDING_MAX requests wait; one more: -EBUSY.
- *      Per uid at most config.max_connections_per_uid connections, and
- *      CORE_PENDING_BYTES copied for waiting requests (-EBUSY).
+ *      Per uid at most as many as its quota of requests, and CORE_PENDING_BYTES kept
+ *      for them (-EBUSY); at most as many connections as its quota (-EDQUOT).  A uid
+ *      with which nothing is charged is forgotten.
  *  R15 What happens to an object (enum wire_event) is noted in the same transaction,
  *      under the next number; so a worker's death neither skips a number nor uses
  *      one twice.  The last config.max_events notes are kept.  SUBSCRIBE answers
@@ -145,9 +147,21 @@
 
 struct core;
 
+/* What a uid uses of the store.  An object that was deleted and is still held is charged to who
+ * holds it: see core/account.h. */
+enum core_resource {
+	CORE_BYTES,       /* of its objects, drafts and makes, metadata included */
+	CORE_OBJECTS,     /* these, by number */
+	CORE_DESCRIPTORS, /* that these have in the broker; an offered memfd's from its arrival */
+	CORE_CONNECTIONS,
+	CORE_REQUESTS,    /* that wait */
+	CORE_N_RESOURCES,
+};
+
 struct core_quota {
 	uid_t uid; /* (uid_t)-1: everybody else */
-	uint64_t bytes;
+	uint64_t limit;
+	enum core_resource of;
 };
 
 struct core_config {
@@ -156,13 +170,14 @@ struct core_config {
 	uint32_t max_objects;      /* size of the object table (first start only) */
 	uint32_t max_events;       /* notes of events that are kept (first start only); 0: the default */
 	uint32_t max_connections;
-	uint32_t max_connections_per_uid;
+	uint32_t max_connections_per_uid; /* where no quota says otherwise */
 	uint32_t inline_max;       /* objects up to this size are answered inline; <= WIRE_INLINE_MAX */
 	bool huge_pages;           /* objects of 2 MiB and more are charged in whole 2 MiB pages */
 	int64_t queue_deadline_ns;
 	int64_t transit_lease_ns;
 	uint64_t pool_max;         /* bytes the pool may hold; 0: no pool */
 	const char *policy;        /* eviction policy by name; NULL: the default */
+	bool shared;               /* by several uids: none but root may fill a table alone */
 	const struct core_quota *quotas;
 	size_t n_quotas;
 	uint64_t arena_base;       /* first start only */
@@ -253,6 +268,8 @@ void core_pool_filled(struct core *core, int64_t now, uint32_t ticket, int resul
 void core_tick(struct core *core, int64_t now, int64_t realtime);
 /* When core_tick() is next due; INT64_MAX: never. */
 int64_t core_deadline(const struct core *core);
+/* What the uid may have of it; UINT64_MAX: no quota. */
+uint64_t core_quota_of(const struct core *core, uid_t uid, enum core_resource of);
 
 /* ---- configuration at run time ---- */
 

@@ -288,7 +288,7 @@ void request_get(struct core *core, uint32_t conn, const struct wire_request *re
 	struct id128 *ids;
 	struct get get;
 
-	if (request->more || core->connections[conn].n_assembling) {
+	if (request->more || pending_is_assembling(core, conn, request->serial)) {
 		struct pending *pending = pending_for(core, conn, request);
 
 		if (!pending)

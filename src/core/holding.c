@@ -27,7 +27,7 @@ bool holding_room(const struct core *core, uint32_t conn, uint32_t n)
 	const struct account *account = core->connections[conn].account;
 
 	return record_n_free(&core->tables.free_holdings) >= n &&
-	       account_share(account, account->n_holdings + n, core->tables.header->max_holdings);
+	       account_share(core, account, account->n_holdings + (uint64_t)n, core->tables.header->max_holdings);
 }
 
 /* Derive what follows from the record. */

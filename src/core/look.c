@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/access.h"
+#include "core/account.h"
 #include "core/attribute.h"
 #include "core/gone.h"
 #include "core/look.h"
@@ -393,7 +394,8 @@ void request_status(struct core *core, uint32_t conn, const struct wire_request 
 		{ "rate.restore_bytes_per_s", 0 },
 	};
 	struct wire_field *fields =
-		scratch_alloc(core, ARRAY_SIZE(numbers) + COUNTER_N, sizeof *fields);
+		scratch_alloc(core, ARRAY_SIZE(numbers) + COUNTER_N + ACCOUNT_FIELDS_MAX,
+			sizeof *fields);
 	struct wire_reply *reply = effect_reply(core, conn, request->type, request->serial);
 	uint32_t n = 0;
 
@@ -406,6 +408,7 @@ void request_status(struct core *core, uint32_t conn, const struct wire_request 
 			.key = counter_keys[i], .value = "", .origin = "",
 			.number = core->tables.header->counters[i]
 		};
+	n += accounts_describe(core, conn, fields + n);
 	reply->fields = fields;
 	reply->n_fields = n;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,19 @@ uint64_t make_metadata_bytes(const struct make *make)
 	return blob_charge(make->metadata_size) + blob_charge(make->attributes_size);
 }
 
+struct cost make_cost(const struct make *make)
+{
+	return (struct cost){
+		.bytes = make_bytes(make),
+		.metadata = make_metadata_bytes(make),
+		.objects = 1,
+		.fds = make->fd < 0, /* an offered memfd's is charged already */
+	};
+}
+
+/* What an offered memfd costs from its arrival on. */
+static const struct cost offered_cost = { .fds = 1 };
+
 void stranger_close(struct core *core, uint32_t conn, int fd)
 {
 	struct core_effect *effect;
@@ -61,21 +75,21 @@ static bool id_is_making(const struct core *core, const struct id128 *id)
 
 static void charge(struct core *core, struct make *make)
 {
-	const uint64_t metadata = make_metadata_bytes(make);
+	const struct cost cost = make_cost(make);
 
 	core->object_bytes += make->charge;
-	core->metadata_bytes += metadata;
-	make->account->bytes += make->charge + metadata;
+	core->metadata_bytes += cost.metadata;
+	account_charge(make->account, &cost);
 	core->n_making++;
 }
 
 static void uncharge(struct core *core, struct make *make)
 {
-	const uint64_t metadata = make_metadata_bytes(make);
+	const struct cost cost = make_cost(make);
 
 	core->object_bytes -= make->charge;
-	core->metadata_bytes -= metadata;
-	make->account->bytes -= make->charge + metadata;
+	core->metadata_bytes -= cost.metadata;
+	account_return(core, make->account, &cost);
 	core->n_making--;
 }
 
@@ -99,6 +113,7 @@ static void make_free(struct core *core, struct make *make)
 		stranger_close(core, make->pending ? make->pending->connection : CORE_NO_CONN,
 			make->fd);
 		core->n_fds--;
+		account_return(core, make->account, &offered_cost);
 	}
 	blob_free(&core->blobs, make->blob, make->metadata_size);
 	attributes_release(core, make);
@@ -118,7 +133,7 @@ void make_fail_full(struct core *core, struct make *make)
 	struct text text = TEXT_INIT;
 
 	text_add(&text, "no room for object %s: ", object_id_text(core, &make->id));
-	room_explain(core, make->account, make_bytes(make), &text);
+	room_explain(core, make->account, make_cost(make), &text);
 	tables_count(&core->tables, COUNTER_FULL_ERRORS, 1);
 	make_fail(core, make, -ENOBUFS, text.bytes);
 }
@@ -205,10 +220,16 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 			"make it smaller, or raise capacity", id, size, limit);
 		return -EFBIG;
 	}
-	if (bytes > account->quota) {
-		size_format(account->quota, limit, sizeof limit);
+	if (bytes > account->limits[CORE_BYTES]) {
+		size_format(account->limits[CORE_BYTES], limit, sizeof limit);
 		*textp = scratch_text(core, "object %s: %s is more than the quota of %s of uid %u: "
-			"make it smaller, or raise the quota", id, size, limit, account->uid);
+			"make it smaller, or raise quota", id, size, limit, account->uid);
+		return -EDQUOT;
+	}
+	if (account->limits[CORE_OBJECTS] == 0 || account->limits[CORE_DESCRIPTORS] == 0) {
+		*textp = scratch_text(core, "object %s: the quota of uid %u is 0 %s: raise %s", id,
+			account->uid, account->limits[CORE_OBJECTS] == 0 ? "objects" : "descriptors",
+			account->limits[CORE_OBJECTS] == 0 ? "quota_objects" : "quota_descriptors");
 		return -EDQUOT;
 	}
 	if (item->name) {
@@ -289,6 +310,16 @@ static void add_item(struct core *core, uint32_t conn, struct pending *pending,
 		return;
 	}
 	r = check_item(core, conn, item, request, &text);
+	if (r == 0 && fd >= 0 && !room_quota_for_offered(core, core->connections[conn].account)) {
+		const struct account *account = core->connections[conn].account;
+
+		text = scratch_text(core, "object %s: uid %u uses all %" PRIu64 " descriptors of its "
+			"quota: release references, delete objects, or raise quota_descriptors",
+			object_id_text(core, &item->id), account->uid,
+			account->limits[CORE_DESCRIPTORS]);
+		tables_count(&core->tables, COUNTER_FULL_ERRORS, 1);
+		r = -ENOBUFS;
+	}
 	if (r == 0 && fd >= 0 && !room_for_offered(core)) {
 		text = scratch_text(core, "object %s: all of the broker's %u descriptors are in use: "
 			"release references, or raise max_descriptors", object_id_text(core, &item->id),
@@ -301,8 +332,10 @@ static void add_item(struct core *core, uint32_t conn, struct pending *pending,
 		stranger_close(core, conn, fd);
 		return;
 	}
-	if (fd >= 0)
+	if (fd >= 0) {
 		core->n_fds++;
+		account_charge(core->connections[conn].account, &offered_cost);
+	}
 	make_new(core, conn, pending, number, item, fd);
 }
 
@@ -340,10 +373,10 @@ static int keep(struct core *core, struct make *make)
 	const void *name = make->name;
 	void *at;
 
+	if (pending_charge(core, make->pending, size + sizeof *make) < 0)
+		return -EBUSY;
 	if (size == 0)
 		return 0;
-	if (pending_charge(core, make->pending, size) < 0)
-		return -EBUSY;
 	at = make->copy = malloc(size);
 	if (!at)
 		return -ENOMEM;
@@ -515,8 +548,10 @@ void make_adopted(struct core *core, uint32_t ticket, int result, uint64_t inode
 		result = -EINVAL;
 	if (result == 0 && pending) {
 		result = become_object(core, make, make->fd, inode);
-		if (result == 0)
+		if (result == 0) { /* the object's now */
 			make->fd = -1;
+			account_return(core, make->account, &offered_cost);
+		}
 	}
 	if (result < 0)
 		make_fail(core, make, result, adoption_text(core, make, result));

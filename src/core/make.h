@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct core;
+struct cost;
 struct make;
 struct pending;
 struct wire_item;
@@ -30,6 +31,7 @@ uint64_t make_bytes(const struct make *make);
 /* Of it, metadata and attributes. */
 uint64_t make_metadata_bytes(const struct make *make);
 /* There is room: charge it and let an edge make it.  The make may be gone after this. */
+struct cost make_cost(const struct make *make);
 void make_grant(struct core *core, struct make *make);
 /* It ends with this error.  The make is gone; its pending is not settled yet. */
 void make_fail(struct core *core, struct make *make, int status, const char *text);

@@ -71,6 +71,29 @@ uint64_t object_bytes(const struct core *core, uint32_t o)
 	return record->fd < 0 ? 0 : core_charge(core, record->size);
 }
 
+struct account *object_account(struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	const uint32_t payer = core->objects[o].payer;
+
+	if (record->flags & OBJECT_DELETED && payer != TABLES_NONE)
+		return core->connections[holding_record(core, payer)->connection].account;
+	return account_get(core, record->uid);
+}
+
+struct cost object_cost(const struct core *core, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	const uint64_t metadata = object_metadata_bytes(core, o);
+
+	return (struct cost){
+		.bytes = object_bytes(core, o) + metadata,
+		.metadata = metadata,
+		.objects = 1,
+		.fds = record->fd >= 0,
+	};
+}
+
 /* ---- eviction candidates ---- */
 
 static bool may_be_evicted(const struct core *core, uint32_t o)
@@ -90,26 +113,31 @@ uint64_t object_metadata_bytes(const struct core *core, uint32_t o)
 	return blob_charge(record->metadata_size) + blob_charge(record->attributes_size);
 }
 
-static uint64_t victim_bytes(const struct core *core, uint32_t o)
+/* What its eviction would give back to its uid: wrap, as sums that are subtracted do. */
+static void add_evictable(struct account *account, const struct cost *cost, uint64_t times)
 {
-	return object_bytes(core, o) + object_metadata_bytes(core, o);
+	account->evictable.bytes += times * cost->bytes;
+	account->evictable.metadata += times * cost->metadata;
+	account->evictable.objects += times * cost->objects;
+	account->evictable.fds += times * cost->fds;
 }
 
 static void victim_add(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 	struct account *account = account_get(core, record->uid);
+	const struct cost cost = object_cost(core, o);
 	const struct policy_object view = {
 		.object = o,
 		.use = record->use,
 		.accesses = record->accesses,
-		.bytes = victim_bytes(core, o),
+		.bytes = cost.bytes,
 	};
 
 	victims_add(&core->victims, record->priority, &view);
 	index_list_add_tail(account_victims(core),
 		&account->victims[priority_level(record->priority)], o);
-	account->victim_bytes += view.bytes;
+	add_evictable(account, &cost, 1);
 	core->victim_bytes += view.bytes;
 	core->n_victims++;
 }
@@ -118,13 +146,13 @@ static void victim_remove(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 	struct account *account = account_get(core, record->uid);
-	const uint64_t bytes = victim_bytes(core, o);
+	const struct cost cost = object_cost(core, o);
 
 	victims_remove(&core->victims, record->priority, o);
 	index_list_remove(account_victims(core),
 		&account->victims[priority_level(record->priority)], o);
-	account->victim_bytes -= bytes;
-	core->victim_bytes -= bytes;
+	add_evictable(account, &cost, (uint64_t)-1);
+	core->victim_bytes -= cost.bytes;
 	core->n_victims--;
 }
 
@@ -139,36 +167,39 @@ static void count_memory(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 	const uint64_t data = object_bytes(core, o), metadata = object_metadata_bytes(core, o);
+	const struct cost memory = { .bytes = data + metadata, .metadata = metadata, .fds = 1 };
 
 	core->object_bytes += data;
 	core->metadata_bytes += metadata;
-	account_get(core, record->uid)->bytes += data + metadata;
+	account_charge(account_get(core, record->uid), &memory);
 }
 
 void object_uncharge_metadata(struct core *core, uint32_t o)
 {
 	const uint64_t metadata = object_metadata_bytes(core, o);
+	const struct cost cost = { .bytes = metadata, .metadata = metadata };
 	struct account *account = account_get(core, object_record(core, o)->uid);
 
 	core->metadata_bytes -= metadata;
-	account->bytes -= metadata;
+	account_return(core, account, &cost);
 	if (!index_linked(&core->objects[o].victim_link))
 		return;
 	core->victim_bytes -= metadata;
-	account->victim_bytes -= metadata;
+	add_evictable(account, &cost, (uint64_t)-1);
 }
 
 void object_charge_metadata(struct core *core, uint32_t o)
 {
 	const uint64_t metadata = object_metadata_bytes(core, o);
+	const struct cost cost = { .bytes = metadata, .metadata = metadata };
 	struct account *account = account_get(core, object_record(core, o)->uid);
 
 	core->metadata_bytes += metadata;
-	account->bytes += metadata;
+	account_charge(account, &cost);
 	if (!index_linked(&core->objects[o].victim_link))
 		return;
 	core->victim_bytes += metadata;
-	account->victim_bytes += metadata;
+	add_evictable(account, &cost, 1);
 }
 
 /* Give the memory back.  foreign: the descriptor is not ours any more. */
@@ -177,6 +208,7 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
 	const uint64_t data = object_bytes(core, o), metadata = object_metadata_bytes(core, o);
+	const struct cost memory = { .bytes = data + metadata, .metadata = metadata, .fds = 1 };
 	const int fd = record->fd;
 	uint32_t h;
 
@@ -188,7 +220,7 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 		core->pinned_bytes -= data;
 	core->object_bytes -= data;
 	core->metadata_bytes -= metadata;
-	account_get(core, record->uid)->bytes -= data + metadata;
+	account_return(core, object_account(core, o), &memory);
 	attributes_drop(core, o);
 	blob_free(&core->blobs, record->metadata, record->metadata_size);
 	tables_change(&core->tables, record);
@@ -210,14 +242,65 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	object->sealing = 0;
 }
 
+/* Does this holding keep the deleted object as it is? */
+static bool keeps(const struct core *core, uint32_t o, uint32_t h)
+{
+	const struct holding_record *holding = holding_record(core, h);
+
+	return holding->object == o &&
+		(holding->pins > 0 || (object_record(core, o)->fd < 0 && holding->refs > 0));
+}
+
+/* The holding that the deleted object is to be charged to (core/account.h). */
+static uint32_t choose_payer(struct core *core, uint32_t o)
+{
+	uint32_t h, oldest = TABLES_NONE;
+	uint64_t age = UINT64_MAX;
+
+	index_list_for_each(h, object_holdings(core), &core->objects[o].holdings) {
+		const struct connection_record *of =
+			connection_record(core, holding_record(core, h)->connection);
+
+		if (!keeps(core, o, h))
+			continue;
+		if (of->uid == object_record(core, o)->uid)
+			return h;
+		if (of->number < age) {
+			age = of->number;
+			oldest = h;
+		}
+	}
+	return oldest;
+}
+
+/* Whoever it was charged to may hold it no longer.  New holders are children of old ones, and do
+ * not come before them. */
+static void charge_holder(struct core *core, uint32_t o, bool anew)
+{
+	struct object *object = &core->objects[o];
+	struct account *before = object_account(core, o), *after;
+	const struct cost cost = object_cost(core, o);
+
+	if (!anew && object->payer != TABLES_NONE && keeps(core, o, object->payer))
+		return;
+	object->payer = choose_payer(core, o);
+	after = object_account(core, o);
+	if (after == before)
+		return;
+	account_charge(after, &cost);
+	account_return(core, before, &cost);
+}
+
 /* The record ends: nobody knows the object any more. */
 static void end(struct core *core, uint32_t o)
 {
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
+	const struct cost cost = { .objects = 1 };
 
 	assert(record->fd < 0 && index_list_empty(&object->holdings));
 	assert(index_list_empty(&object->names) && index_list_empty(&object->leases));
+	account_return(core, object_account(core, o), &cost);
 	if (record->flags & OBJECT_DELETED) {
 		index_map_remove(&core->deleted_by_id, objects_by_id(core), o);
 		core->n_deleted--;
@@ -249,10 +332,14 @@ void object_reconsider(struct core *core, uint32_t o)
 	}
 	if (record->flags & OBJECT_DELETED && index_list_empty(&object->names) &&
 		index_list_empty(&object->leases)) {
-		if (object->pins == 0)
+		const bool drops = object->pins == 0 && record->fd >= 0;
+
+		if (drops)
 			drop_memory(core, o, false);
 		if (index_list_empty(&object->holdings))
 			end(core, o);
+		else
+			charge_holder(core, o, drops);
 	}
 }
 
@@ -285,7 +372,9 @@ static void link_object(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
+	const struct cost cost = { .objects = 1 };
 
+	account_charge(account_get(core, record->uid), &cost);
 	*object = (struct object){ .refs = 0 };
 	index_list_init(&object->holdings);
 	index_list_init(&object->names);
@@ -293,6 +382,7 @@ static void link_object(struct core *core, uint32_t o)
 	index_link_init(&object->victim_link);
 	index_link_init(&object->own_link);
 	if (record->flags & OBJECT_DELETED) {
+		object->payer = TABLES_NONE; /* chosen when all is linked */
 		index_map_add(&core->deleted_by_id, objects_by_id(core), o,
 			object_id_hash(core, &record->id));
 		core->n_deleted++;
@@ -394,6 +484,7 @@ void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 	attributes_end(core, o);
 	tables_change(&core->tables, record);
 	record->flags |= OBJECT_DELETED;
+	object->payer = TABLES_NONE;
 	index_map_remove(&core->objects_by_id, objects_by_id(core), o);
 	index_map_add(&core->deleted_by_id, objects_by_id(core), o,
 		object_id_hash(core, &record->id));
@@ -411,6 +502,7 @@ void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 void object_lose_memory(struct core *core, uint32_t o)
 {
 	drop_memory(core, o, true);
+	charge_holder(core, o, true);
 }
 
 void object_evict(struct core *core, uint32_t o)

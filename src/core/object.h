@@ -20,7 +20,9 @@
 
 #include "core/tables.h"
 
+struct account;
 struct core;
+struct cost;
 struct make;
 struct wire_item;
 
@@ -37,6 +39,10 @@ uint32_t object_find_deleted(const struct core *core, const struct id128 *id, ui
 	uint64_t after);
 /* What its data is charged now. */
 uint64_t object_bytes(const struct core *core, uint32_t o);
+/* Whom it is charged to. */
+struct account *object_account(struct core *core, uint32_t o);
+/* What it costs the one whom it is charged to. */
+struct cost object_cost(const struct core *core, uint32_t o);
 
 /* The memfd of a make is there: a draft, not yet sealed nor held. */
 uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode);

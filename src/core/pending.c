@@ -28,6 +28,14 @@ static struct pending *find(const struct core *core, uint32_t conn, uint64_t ser
 	return NULL;
 }
 
+bool pending_is_assembling(const struct core *core, uint32_t conn, uint64_t serial)
+{
+	const struct pending *pending =
+		core->connections[conn].n_assembling ? find(core, conn, serial) : NULL;
+
+	return pending && pending->assembling;
+}
+
 static struct pending *pending_new(struct core *core, uint32_t conn,
 	const struct wire_request *request)
 {
@@ -47,6 +55,7 @@ static struct pending *pending_new(struct core *core, uint32_t conn,
 	list_init(&pending->makes);
 	list_add_tail(&connection->pendings, &pending->link);
 	connection->n_pendings++;
+	connection->account->n_pendings++;
 	core->n_pendings++;
 	return pending;
 }
@@ -72,6 +81,7 @@ static void leave_connection(struct core *core, struct pending *pending)
 	connection->n_pendings--;
 	if (pending->assembling)
 		connection->n_assembling--;
+	connection->account->n_pendings--;
 	connection->account->pending_bytes -= pending->bytes;
 	core->n_pendings--;
 	pending->connection = CORE_NO_CONN;
@@ -97,7 +107,9 @@ void pending_free(struct core *core, struct pending *pending)
 struct pending *pending_for(struct core *core, uint32_t conn, const struct wire_request *request)
 {
 	struct connection *connection = &core->connections[conn];
+	const struct account *account = connection->account;
 	struct pending *pending = NULL;
+	size_t size = 0;
 
 	/* Only while a request of several packets is under way can there be one of this serial. */
 	if (connection->n_assembling)
@@ -112,7 +124,15 @@ struct pending *pending_for(struct core *core, uint32_t conn, const struct wire_
 				"wait for replies before sending more", CORE_PENDING_MAX));
 		return NULL;
 	}
+	if (!pending && account->n_pendings >= account->limits[CORE_REQUESTS]) {
+		effect_refuse(core, conn, request->type, request->serial, -EBUSY,
+			scratch_text(core, "%u requests of uid %u wait already, its quota: wait for "
+				"replies before sending more, or raise quota_requests",
+				account->n_pendings, account->uid));
+		return NULL;
+	}
 	if (!pending) {
+		size += sizeof *pending;
 		pending = pending_new(core, conn, request);
 		connection->n_assembling++;
 	}
@@ -120,7 +140,8 @@ struct pending *pending_for(struct core *core, uint32_t conn, const struct wire_
 		effect_condemn(core, conn, "a request has too many items");
 		return NULL;
 	}
-	if (pending_charge(core, pending, request->n_items * sizeof *pending->outcomes) < 0) {
+	size += request->n_items * sizeof *pending->outcomes;
+	if (pending_charge(core, pending, size) < 0) {
 		effect_refuse(core, conn, request->type, request->serial, -EBUSY,
 			PENDING_TOO_MUCH);
 		pending_free(core, pending);

@@ -24,6 +24,8 @@ struct wire_request;
 /* pending_for() - the pending of this packet: the one of the packets before it, or a new one
  * Return: NULL if the request was refused, or the connection condemned. */
 struct pending *pending_for(struct core *core, uint32_t conn, const struct wire_request *request);
+/* Are packets of this request here, and more to come? */
+bool pending_is_assembling(const struct core *core, uint32_t conn, uint64_t serial);
 /* Add an item.  Return: its number. */
 uint32_t pending_add(struct pending *pending, const struct id128 *id);
 /* An item has its outcome.  text: the sentence, copied; NULL when status is 0.  object: see

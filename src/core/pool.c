@@ -60,9 +60,11 @@ static bool suits(const struct core *core, const struct make *make, uint32_t e)
 {
 	const uint64_t bytes = entry_at(core, e)->bytes;
 	const uint64_t needed = make_bytes(make) - make->charge + MAX(make->charge, bytes);
+	struct cost cost = make_cost(make);
 
 	/* What is too much is charged until it is trimmed. */
-	return room_quota_fits(make->account, needed) && room_fits(core, needed - bytes, 0);
+	cost.bytes = needed;
+	return room_quota_fits(core, make->account, cost) && room_fits(core, needed - bytes, 0);
 }
 
 bool pool_helps(const struct core *core, const struct make *make)

@@ -69,7 +69,7 @@ static bool grant_turn(struct core *core)
 	list_for_each(link, &core->queue.ring) {
 		struct account *account = container_of(link, struct account, ring_link);
 		struct make *make = first_of(account);
-		const enum room quota = room_quota(core, account, make_bytes(make));
+		const enum room quota = room_quota(core, account, make_cost(make));
 
 		if (quota == ROOM_NO)
 			continue; /* holds up nobody else */
@@ -96,7 +96,7 @@ static void count_passed(struct core *core, const struct make *passing)
 
 		if (account == passing->account)
 			break;
-		if (room_quota_fits(account, make_bytes(first_of(account))))
+		if (room_quota_fits(core, account, make_cost(first_of(account))))
 			first_of(account)->passes++;
 	}
 	list_for_each(link, &passing->account->waiting) {
@@ -119,12 +119,14 @@ static bool grant_passing(struct core *core)
 		return false;
 	list_for_each(ring, &queue->ring) {
 		struct account *account = container_of(ring, struct account, ring_link);
-		const bool by_quota = !room_quota_fits(account, make_bytes(first_of(account)));
+		const bool by_quota =
+			!room_quota_fits(core, account, make_cost(first_of(account)));
 
 		list_for_each(link, &account->waiting) {
 			struct make *make = container_of(link, struct make, queue_link);
 
-			if (room_quota_fits(account, make_bytes(make)) && fits_now(core, make)) {
+			if (room_quota_fits(core, account, make_cost(make)) &&
+				fits_now(core, make)) {
 				count_passed(core, make);
 				grant(core, make);
 				return true;
@@ -165,10 +167,12 @@ void queue_refuse_too_big(struct core *core)
 					scratch_text(core, "object %s is larger than the store's "
 						"new capacity: make it smaller, or raise capacity",
 						object_id_text(core, &make->id)));
-			else if (make_bytes(make) > account->quota)
+			else if (make_bytes(make) > account->limits[CORE_BYTES] ||
+				account->limits[CORE_OBJECTS] == 0 ||
+				account->limits[CORE_DESCRIPTORS] == 0)
 				make_fail(core, make, -EDQUOT,
-					scratch_text(core, "object %s is larger than the new quota "
-						"of uid %u: make it smaller, or raise the quota",
+					scratch_text(core, "object %s: the new quotas of uid %u have no "
+						"room for it: make it smaller, or raise them",
 						object_id_text(core, &make->id), account->uid));
 			else
 				continue;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/account.h"
 #include "core/claim.h"
 #include "core/connection.h"
 #include "core/event.h"
@@ -146,6 +147,7 @@ int recover(struct core *core)
 	for (uint32_t o = 0; o < header->objects_high; o++)
 		if (object_record(core, o)->state)
 			object_recover_end(core, o);
+	accounts_forget_idle(core);
 	tables_commit(&core->tables);
 	return 0;
 }

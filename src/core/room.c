@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
+
 #include "core/account.h"
 #include "core/object.h"
 #include "core/pool.h"
@@ -101,23 +103,61 @@ bool room_for_offered(struct core *core)
 	return true;
 }
 
-bool room_quota_fits(const struct account *account, uint64_t bytes)
+/* What the uid may have in all; of the area for metadata, where others are served too, half. */
+static struct cost limits_of(const struct core *core, const struct account *account)
 {
-	return bytes <= minus(account->quota, account->bytes);
+	const uint64_t area = core->tables.header->blob_bytes;
+
+	return (struct cost){
+		.bytes = account->limits[CORE_BYTES],
+		.metadata = account_share(core, account, area, area) ? UINT64_MAX : area / 2,
+		.objects = account->limits[CORE_OBJECTS],
+		.fds = account->limits[CORE_DESCRIPTORS],
+	};
 }
 
-enum room room_quota(struct core *core, struct account *account, uint64_t bytes)
+/* Does the cost fit in the limits beside what is charged?  What it needs nothing of is no matter. */
+static bool fits_beside(const struct cost *limits, const struct cost *charged,
+	const struct cost *cost)
 {
-	if (room_quota_fits(account, bytes))
+	return cost->bytes <= minus(limits->bytes, charged->bytes) &&
+	       cost->metadata <= minus(limits->metadata, charged->metadata) &&
+	       cost->objects <= minus(limits->objects, charged->objects) &&
+	       cost->fds <= minus(limits->fds, charged->fds);
+}
+
+bool room_quota_fits(const struct core *core, const struct account *account, struct cost cost)
+{
+	const struct cost limits = limits_of(core, account);
+
+	return fits_beside(&limits, &account->charged, &cost);
+}
+
+enum room room_quota(struct core *core, struct account *account, struct cost cost)
+{
+	const struct cost limits = limits_of(core, account);
+	const struct cost at_least = {
+		.bytes = account->charged.bytes - account->evictable.bytes,
+		.metadata = account->charged.metadata - account->evictable.metadata,
+		.objects = account->charged.objects - account->evictable.objects,
+		.fds = account->charged.fds - account->evictable.fds,
+	};
+
+	if (fits_beside(&limits, &account->charged, &cost))
 		return ROOM_YES;
-	if (bytes > minus(account->quota, account->bytes - account->victim_bytes))
+	if (!fits_beside(&limits, &at_least, &cost))
 		return ROOM_NO;
-	while (!room_quota_fits(account, bytes)) {
+	while (!fits_beside(&limits, &account->charged, &cost)) {
 		if (core->n_freeing_fds >= CLOSING_MAX)
 			return ROOM_SOON;
 		object_evict(core, account_victim(account));
 	}
 	return ROOM_YES;
+}
+
+bool room_quota_for_offered(struct core *core, struct account *account)
+{
+	return room_quota(core, account, (struct cost){ .fds = 1 }) == ROOM_YES;
 }
 
 void room_restore(struct core *core)
@@ -135,26 +175,51 @@ void room_restore(struct core *core)
 	}
 }
 
-void room_explain(const struct core *core, const struct account *account, uint64_t bytes,
+/* Which of its quotas holds the uid up.  Return: the key to raise. */
+static const char *explain_quota(const struct core *core, const struct account *account,
+	const struct cost *cost, struct text *text)
+{
+	const struct cost limits = limits_of(core, account);
+	char limit[32], mine[32], wanted[32];
+
+	if (cost->bytes > minus(limits.bytes, account->charged.bytes)) {
+		text_add(text, "uid %u uses %s of its quota of %s and %s more were asked for",
+			account->uid, size_format(account->charged.bytes, mine, sizeof mine),
+			size_format(limits.bytes, limit, sizeof limit),
+			size_format(cost->bytes, wanted, sizeof wanted));
+		return "quota";
+	}
+	if (cost->metadata > minus(limits.metadata, account->charged.metadata)) {
+		text_add(text, "uid %u has %s of metadata, and may take half of the %s that there are "
+			"for all", account->uid,
+			size_format(account->charged.metadata, mine, sizeof mine),
+			size_format(core->tables.header->blob_bytes, limit, sizeof limit));
+		return "max_objects";
+	}
+	if (cost->objects > minus(limits.objects, account->charged.objects)) {
+		text_add(text, "uid %u has %" PRIu64 " objects, and its quota is %" PRIu64,
+			account->uid, account->charged.objects, limits.objects);
+		return "quota_objects";
+	}
+	text_add(text, "uid %u uses %" PRIu64 " descriptors, and its quota is %" PRIu64,
+		account->uid, account->charged.fds, limits.fds);
+	return "quota_descriptors";
+}
+
+void room_explain(const struct core *core, const struct account *account, struct cost cost,
 	struct text *text)
 {
 	const struct space soon = free_space(core, true);
 	char wanted[32], capacity[32], used[32], pinned[32];
 	const char *limit = "capacity";
 
-	size_format(bytes, wanted, sizeof wanted);
+	size_format(cost.bytes, wanted, sizeof wanted);
 	size_format(core_capacity(core), capacity, sizeof capacity);
 	size_format(core_used_bytes(core), used, sizeof used);
 	size_format(core->pinned_bytes, pinned, sizeof pinned);
-	if (!room_quota_fits(account, bytes)) {
-		char quota[32], mine[32];
-
-		size_format(account->quota, quota, sizeof quota);
-		size_format(account->bytes, mine, sizeof mine);
-		text_add(text, "uid %u uses %s of its quota of %s and %s more were asked for",
-			account->uid, mine, quota, wanted);
-		limit = "the quota";
-	} else if (soon.bytes < 0 || bytes > (uint64_t)soon.bytes) {
+	if (!room_quota_fits(core, account, cost)) {
+		limit = explain_quota(core, account, &cost, text);
+	} else if (soon.bytes < 0 || cost.bytes > (uint64_t)soon.bytes) {
 		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
 			wanted, capacity, used, pinned);
 		if (core->limit < core->config.capacity) {

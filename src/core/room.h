@@ -14,6 +14,7 @@
 
 struct account;
 struct core;
+struct cost;
 struct text;
 
 enum room {
@@ -29,14 +30,16 @@ enum room room_make(struct core *core, uint64_t bytes, uint32_t fds);
 /* Can a descriptor that is here already be counted?  Evicts for it; until that is closed, the
  * descriptor stands on the connections' reserve. */
 bool room_for_offered(struct core *core);
-/* room_make() for a uid's quota, at the cost of its own objects. */
-enum room room_quota(struct core *core, struct account *account, uint64_t bytes);
-/* Does the quota leave room for this much?  Evicts nothing. */
-bool room_quota_fits(const struct account *account, uint64_t bytes);
+/* room_make() for a uid's quotas, at the cost of its own objects. */
+enum room room_quota(struct core *core, struct account *account, struct cost cost);
+/* Do the quotas leave room for this much?  Evicts nothing. */
+bool room_quota_fits(const struct core *core, const struct account *account, struct cost cost);
+/* room_for_offered() for a uid's quota of descriptors. */
+bool room_quota_for_offered(struct core *core, struct account *account);
 /* Give back what is above the limits, and the descriptors that connections took of the reserve. */
 void room_restore(struct core *core);
 /* Why there is no room, who has it, and what to do. */
-void room_explain(const struct core *core, const struct account *account, uint64_t bytes,
+void room_explain(const struct core *core, const struct account *account, struct cost cost,
 	struct text *text);
 
 #endif

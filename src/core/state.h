@@ -37,7 +37,10 @@ struct object {
 	struct index_node by_id; /* in core.objects_by_id, or core.deleted_by_id */
 	struct index_list holdings, names, leases;
 	struct index_link victim_link; /* the policy's, while it may be evicted */
-	struct index_link own_link;    /* in its account's victims, likewise */
+	union {
+		struct index_link own_link; /* in its account's victims, likewise */
+		uint32_t payer; /* of a deleted one: the holding it is charged to; NONE: its owner */
+	};
 	uint32_t sealing;        /* ticket of the SEAL in flight; 0: none */
 	uint64_t refs, pins;     /* sums over its holdings */
 };
@@ -73,18 +76,25 @@ struct lease {
 
 /* ---- by uid ---- */
 
+/* What objects cost their uid. */
+struct cost {
+	uint64_t bytes, metadata; /* bytes: with the metadata's */
+	uint64_t objects, fds;
+};
+
 struct account {
 	struct list link;         /* in core.accounts */
 	struct hash_node by_uid;
 	uid_t uid;
-	uint64_t quota;           /* bytes; UINT64_MAX: none */
-	uint64_t bytes;           /* charged for its objects and makes, metadata included */
-	uint64_t victim_bytes;    /* of it, what may be evicted */
+	uint64_t limits[CORE_N_RESOURCES]; /* UINT64_MAX: none */
+	struct cost charged;      /* for its objects, makes and offered memfds */
+	struct cost evictable;    /* of it, what its victims would give back */
 	struct index_list victims[PRIORITY_LEVELS]; /* its objects that may be evicted, longest first */
 	uint64_t hard_pin_bytes;  /* of its objects and makes that are pinned hard: see pin_bytes() */
 	uint32_t n_hard_pins;
-	uint32_t n_connections, n_holdings, n_names, n_leases;
-	uint64_t pending_bytes;   /* copied for its waiting requests */
+	uint32_t n_connections, n_holdings, n_names, n_leases, n_pendings;
+	uint64_t pending_bytes;   /* kept for its waiting requests */
+	struct list idle_link;    /* in core.idle_accounts: perhaps nothing is charged any more */
 	struct list ring_link;    /* in core.queue.ring, while creates of it wait */
 	struct list waiting;      /* those makes */
 };
@@ -234,7 +244,7 @@ struct core {
 	struct hash_map names_by_text, leases_by_token, gone_by_id, accounts_by_uid, makes_by_id,
 		watched_by_id;
 	struct hash_node *gone;     /* parallel to tables.gone */
-	struct list accounts;
+	struct list accounts, idle_accounts;
 	struct heap deadlines, lease_deadlines, expiry_deadlines;
 	struct hash_map expiries;   /* objects with a time to live: see core/attribute.c */
 

@@ -26,6 +26,7 @@
 
 #define CAPACITY_MIN MIB
 #define POOL_AUTO_PERCENT "25%"
+#define REQUESTS_AUTO 16384
 #define SYSTEM_ADDRESS CONFIG_SYSTEM_DIRECTORY "/ostore.sock"
 #define USER_ADDRESS_FORMAT "%s/ostore/ostore.sock" /* of $XDG_RUNTIME_DIR */
 
@@ -37,7 +38,7 @@ enum type {
 	TYPE_SECONDS,         /* min..max nanoseconds */
 	TYPE_COUNT,           /* min..max */
 	TYPE_CHOICE,          /* one of the words of allowed */
-	TYPE_QUOTA,
+	TYPE_QUOTA,           /* none, or by uid: sizes (of bytes), else counts */
 };
 
 /* How each key is checked.  Kept apart from config_infos, which others read. */
@@ -45,11 +46,16 @@ static const struct rule {
 	enum type type;
 	uint64_t min, max;
 	const char *word; /* a word accepted besides */
+	enum core_resource resource; /* QUOTA */
 } rules[CONFIG_N_KEYS] = {
 	[CONFIG_ADDRESS] = { TYPE_PATH, .word = "auto" },
 	[CONFIG_CAPACITY] = { TYPE_SIZE_OR_PERCENT, .min = CAPACITY_MIN },
 	[CONFIG_MIN_FREE] = { TYPE_SIZE_OR_PERCENT },
-	[CONFIG_QUOTA] = { TYPE_QUOTA, .word = "none" },
+	[CONFIG_QUOTA] = { TYPE_QUOTA, .word = "none", .resource = CORE_BYTES },
+	[CONFIG_QUOTA_OBJECTS] = { TYPE_QUOTA, .word = "auto", .resource = CORE_OBJECTS },
+	[CONFIG_QUOTA_DESCRIPTORS] = { TYPE_QUOTA, .word = "auto", .resource = CORE_DESCRIPTORS },
+	[CONFIG_QUOTA_CONNECTIONS] = { TYPE_QUOTA, .word = "none", .resource = CORE_CONNECTIONS },
+	[CONFIG_QUOTA_REQUESTS] = { TYPE_QUOTA, .word = "auto", .resource = CORE_REQUESTS },
 	[CONFIG_INLINE_MAX] = { TYPE_SIZE, .min = 0, .max = WIRE_INLINE_MAX },
 	[CONFIG_POOL] = { TYPE_SIZE_OR_PERCENT, .word = "auto" },
 	[CONFIG_HUGE_PAGES] = { TYPE_CHOICE },
@@ -67,6 +73,8 @@ static const struct rule {
 	[CONFIG_LOG_LEVEL] = { TYPE_CHOICE },
 };
 
+#define COUNTS "UID:COUNT[,...] with numeric uids, *:COUNT for everybody else, and percentages such as *:10%"
+#define COUNTS_OR_AUTO "auto, none, or " COUNTS
 #define SIZE_OR_PERCENT "a size such as 2GiB, 500M or 1073741824, or a percentage such as 30%"
 
 const struct config_info config_infos[CONFIG_N_KEYS] = {
@@ -83,6 +91,25 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 	[CONFIG_QUOTA] = { "quota", "UID:SIZE[,...]", "none",
 		"none, or UID:SIZE[,...] with numeric uids and *:SIZE for everybody else",
 		"What the objects of one uid may take together. A percentage is of the capacity.",
+		.live = true },
+	[CONFIG_QUOTA_OBJECTS] = { "quota_objects", "UID:COUNT[,...]", "auto", COUNTS_OR_AUTO,
+		"How many objects one uid may have. A percentage is of max_objects; auto: half of it for "
+		"each uid but root where a system broker serves many, else none.",
+		.live = true },
+	[CONFIG_QUOTA_DESCRIPTORS] = { "quota_descriptors", "UID:COUNT[,...]", "auto", COUNTS_OR_AUTO,
+		"How many descriptors of the broker the objects of one uid may take. A percentage is of "
+		"max_descriptors; auto: half of them for each uid but root where a system broker serves "
+		"many, else none.",
+		.live = true },
+	[CONFIG_QUOTA_CONNECTIONS] = { "quota_connections", "UID:COUNT[,...]", "none",
+		"none, or " COUNTS,
+		"How many connections one uid may have, where that is not max_connections_per_uid. A "
+		"percentage is of max_connections.",
+		.live = true },
+	[CONFIG_QUOTA_REQUESTS] = { "quota_requests", "UID:COUNT[,...]", "auto",
+		"auto, none, or UID:COUNT[,...] with numeric uids and *:COUNT for everybody else",
+		"How many requests of one uid may wait, for room or for objects, at one time; auto: "
+		"16384.",
 		.live = true },
 	[CONFIG_INLINE_MAX] = { "inline_max", "SIZE", "64KiB", "a size of at most 64KiB",
 		"Objects up to this size travel in the reply; 0: every object is mapped." },
@@ -207,19 +234,29 @@ static int parse_seconds(uint64_t *nsp, const char *text, uint64_t min, uint64_t
 	return 0;
 }
 
+/* A number, or a percentage of `of` if that is not 0. */
+static int parse_quota_count(uint64_t *countp, const char *text, uint64_t of)
+{
+	if (of && *text && text[strlen(text) - 1] == '%')
+		return parse_size(countp, text, of);
+	return parse_count(countp, text, 0, UINT32_MAX);
+}
+
 /* "UID:SIZE[,...]"; of: what percentages are of.  quotas needs one entry more
- * than text has commas. */
-static int parse_quota(struct core_quota *quotas, size_t *np, const char *text, uint64_t of)
+ * than text has commas, after the *np that it has. */
+static int parse_quota(struct core_quota *quotas, size_t *np, const char *text,
+	enum core_resource resource, uint64_t of)
 {
 	CLEANUP_FREE char *copy = strdup(text);
 	char *rest = copy, *entry;
-	size_t n = 0;
+	size_t n = *np;
 
 	if (!copy)
 		return -ENOMEM;
 	while ((entry = strsep(&rest, ","))) {
 		char *colon = strchr(entry, ':');
-		uint64_t uid = (uid_t)-1, bytes;
+		uint64_t uid = (uid_t)-1, limit;
+		int r;
 
 		if (!colon)
 			return -EINVAL;
@@ -227,24 +264,27 @@ static int parse_quota(struct core_quota *quotas, size_t *np, const char *text, 
 		entry += strspn(entry, " ");
 		if (strcmp(entry, "*") != 0 && parse_count(&uid, entry, 0, (uid_t)-2) < 0)
 			return -EINVAL;
-		if (parse_size(&bytes, colon + 1, of) < 0)
+		r = resource == CORE_BYTES ? parse_size(&limit, colon + 1, of)
+					   : parse_quota_count(&limit, colon + 1, of);
+		if (r < 0)
 			return -EINVAL;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = *np; i < n; i++)
 			if (quotas[i].uid == (uid_t)uid)
 				return -EINVAL;
-		quotas[n++] = (struct core_quota){ .uid = uid, .bytes = bytes };
+		quotas[n++] = (struct core_quota){ .uid = uid, .limit = limit, .of = resource };
 	}
 	*np = n;
 	return 0;
 }
 
-static struct core_quota *quota_room(const char *text)
+/* How many entries it may have at the most. */
+static size_t quota_entries(const char *text)
 {
 	size_t n = 1;
 
 	for (; *text; text++)
 		n += *text == ',';
-	return calloc(n, sizeof(struct core_quota));
+	return n;
 }
 
 static int check_form(enum config_key key, const char *text)
@@ -252,7 +292,7 @@ static int check_form(enum config_key key, const char *text)
 	const struct rule *rule = &rules[key];
 	CLEANUP_FREE struct core_quota *quotas = NULL;
 	uint64_t number;
-	size_t n;
+	size_t n = 0;
 
 	if (rule->word && strcmp(text, rule->word) == 0)
 		return 0;
@@ -278,8 +318,12 @@ static int check_form(enum config_key key, const char *text)
 	case TYPE_CHOICE:
 		return has_word(config_infos[key].allowed, text) ? 0 : -EINVAL;
 	case TYPE_QUOTA:
-		quotas = quota_room(text);
-		return quotas ? parse_quota(quotas, &n, text, UINT64_C(1) << 40) : -ENOMEM;
+		if (strcmp(text, "none") == 0)
+			return 0;
+		quotas = calloc(quota_entries(text), sizeof *quotas);
+		return quotas ? parse_quota(quotas, &n, text, rule->resource,
+					rule->resource == CORE_REQUESTS ? 0 : UINT64_C(1) << 40)
+			      : -ENOMEM;
 	}
 	return -EINVAL;
 }
@@ -478,17 +522,52 @@ static int resolve_address(struct config *config, const struct config_machine *m
 	return 0;
 }
 
-static int resolve_quota(struct config *config, struct config_values *values)
+/* Half for each uid but root, so that none can take all that there is for others too. */
+static size_t add_halves(struct core_quota *quotas, size_t n, enum core_resource resource,
+	uint64_t all)
 {
-	const char *text = config->settings[CONFIG_QUOTA].text;
+	quotas[n++] = (struct core_quota){ .uid = 0, .limit = UINT64_MAX, .of = resource };
+	quotas[n++] = (struct core_quota){ .uid = (uid_t)-1, .limit = all / 2, .of = resource };
+	return n;
+}
 
-	if (is_word(config, CONFIG_QUOTA))
-		return 0;
-	values->quotas = quota_room(text);
+/* The quotas of all resources, one after the other. */
+static int resolve_quotas(struct config *config, struct config_values *values)
+{
+	const struct core_config *core = &values->core;
+	const uint64_t all[CORE_N_RESOURCES] = {
+		[CORE_BYTES] = core->capacity,
+		[CORE_OBJECTS] = core->max_objects,
+		[CORE_DESCRIPTORS] = core->max_fds,
+		[CORE_CONNECTIONS] = core->max_connections,
+	};
+	size_t n = 0, room = 2 * CORE_N_RESOURCES;
+	int r = 0;
+
+	for (unsigned key = 0; key < CONFIG_N_KEYS; key++)
+		if (rules[key].type == TYPE_QUOTA)
+			room += quota_entries(config->settings[key].text);
+	values->quotas = calloc(room, sizeof *values->quotas);
 	if (!values->quotas)
 		return -ENOMEM;
+	for (unsigned key = 0; key < CONFIG_N_KEYS && r == 0; key++) {
+		const enum core_resource resource = rules[key].resource;
+		const char *text = config->settings[key].text;
+
+		if (rules[key].type != TYPE_QUOTA || strcmp(text, "none") == 0)
+			continue;
+		if (strcmp(text, "auto") == 0 && resource == CORE_REQUESTS)
+			values->quotas[n++] = (struct core_quota){
+				.uid = (uid_t)-1, .limit = REQUESTS_AUTO, .of = resource,
+			};
+		else if (strcmp(text, "auto") != 0)
+			r = parse_quota(values->quotas, &n, text, resource, all[resource]);
+		else if (core->shared)
+			n = add_halves(values->quotas, n, resource, all[resource]);
+	}
 	values->core.quotas = values->quotas;
-	return parse_quota(values->quotas, &values->core.n_quotas, text, values->core.capacity);
+	values->core.n_quotas = n;
+	return r;
 }
 
 static enum log_level parse_log_level(const char *text)
@@ -571,6 +650,7 @@ int config_resolve(struct config *config, const struct config_machine *machine,
 	core->huge_pages = strcmp(settings[CONFIG_HUGE_PAGES].text, "yes") == 0 && machine->huge_pages;
 	settings[CONFIG_HUGE_PAGES].number = core->huge_pages;
 	core->policy = settings[CONFIG_EVICTION_POLICY].text;
+	core->shared = machine->mode == CONFIG_MODE_SYSTEM;
 	core->queue_deadline_ns = resolve_number(config, CONFIG_QUEUE_DEADLINE, 0);
 	core->transit_lease_ns = resolve_number(config, CONFIG_TRANSIT_LEASE, 0);
 	core->max_objects = resolve_number(config, CONFIG_MAX_OBJECTS, 0);
@@ -595,7 +675,7 @@ int config_resolve(struct config *config, const struct config_machine *machine,
 	r = resolve_address(config, machine, values);
 	if (r < 0)
 		return r;
-	r = resolve_quota(config, values);
+	r = resolve_quotas(config, values);
 	if (r < 0)
 		return r;
 	if (values->address) {

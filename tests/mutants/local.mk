@@ -33,5 +33,9 @@ EXTRA_DIST += \
 	tests/mutants/31-what-was-configured-is-not-noted.patch \
 	tests/mutants/32-limit-of-the-machine-is-not-kept.patch \
 	tests/mutants/33-quota-of-the-start-is-kept.patch \
+	tests/mutants/34-quota-of-objects-is-not-kept.patch \
+	tests/mutants/35-what-is-held-of-a-deleted-object-is-its-owners.patch \
+	tests/mutants/36-waiting-requests-of-a-uid-are-not-counted.patch \
+	tests/mutants/37-offered-memfd-is-not-charged.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -31,6 +31,7 @@ static const struct {
 	{ WIRE_ABORT, ENOENT },
 	{ WIRE_PUT, 0 },
 	{ WIRE_PUT, EEXIST },
+	{ WIRE_PUT, EDQUOT },
 	{ WIRE_PUT, ENOBUFS },
 	{ WIRE_PUT_FD, 0 },
 	{ WIRE_PUT_FD, EEXIST },

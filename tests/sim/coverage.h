@@ -63,6 +63,9 @@
 	X(DELETES_WHILE_PINNED, "deletes while pinned")                                     \
 	X(PIN_ENDS_DELETED, "deleted objects that went with their last pin")                \
 	X(LEASES_EXPIRED, "leases that ran out")                                            \
+	X(CHARGED_TO_HOLDER, "deleted objects charged to who holds them")                   \
+	X(OFFERS_OVER_QUOTA, "offered memfds beyond a quota of descriptors")                \
+	X(REQUESTS_OVER_QUOTA, "requests refused beyond a quota")                           \
 	X(NAMES_MOVED, "names moved to another object")                                     \
 	X(BAD_RELEASES, "releases of more than is held")                                    \
 	X(PENDING_LIMIT, "requests refused because too many wait")                          \

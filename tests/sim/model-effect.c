@@ -694,7 +694,7 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 		m->coverage->statuses[reply->type][status]++;
 	if (wait->refused) {
 		if (reply->status != -EBUSY)
-			broken("R14: more than %d requests wait", CORE_PENDING_MAX);
+			broken("R14: more requests wait than may");
 		COVER(m, PENDING_LIMIT);
 	} else if (reply->status == -ECANCELED && !model_is_create(reply->type)) {
 		if (!wait->canceled)
@@ -983,7 +983,8 @@ static void settle_objects(struct model *m)
 
 		if (!o->live)
 			continue;
-		if (o->doomed && !o->sealing)
+		/* Who was granted it, and not told so, may pin it until he reconciles. */
+		if (o->doomed && !o->sealing && !(o->deleted && m->lossy))
 			broken("object %d must be gone, and its memfd is not closed", o->id);
 		if (o->sealing && o->seal_ticket == 0)
 			broken("object %d must be sealed, and the kernel was not asked", o->id);

@@ -204,8 +204,6 @@ static uint32_t subscribers_of(const struct model *m, uint32_t conn)
 
 static void refused(struct model *m, const struct wait *wait, int status)
 {
-	uint32_t waiting = 0;
-
 	switch (status) {
 	case -EINVAL:
 		if (wait->request.cursor <= events.next || wait->request.cursor == WIRE_EVENTS_NEW)
@@ -213,10 +211,7 @@ static void refused(struct model *m, const struct wait *wait, int status)
 				(unsigned long long)wait->request.cursor);
 		return;
 	case -EBUSY:
-		for (uint32_t i = 0; i < m->n_waits; i++)
-			waiting += m->waits[i].used && !m->waits[i].asleep &&
-				m->waits[i].conn == wait->conn;
-		if (wait->request.timeout_ns == 0 || (waiting <= CORE_PENDING_MAX &&
+		if (wait->request.timeout_ns == 0 || (!model_waits_too_many(m, wait->conn) &&
 			subscribers_of(m, wait->conn) <= CORE_SUBSCRIBE_MAX))
 			broken("R15: a subscriber is refused for no reason");
 		return;

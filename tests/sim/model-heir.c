@@ -35,7 +35,7 @@ static void death_of_wait(struct model *m, struct wait *wait)
 		for (uint32_t i = 0; i < wait->request.n_items; i++)
 			if (wait->object[i] >= 0)
 				untold(m, wait->conn, wait->object[i]);
-	if (wait->expect == EXPECT_NOW)
+	if (wait->expect == EXPECT_NOW && !wait->refused)
 		for (uint32_t i = 0; i < wait->request.n_items || i == 0; i++)
 			if (wait->status[i] == 0)
 				wait->done |= UINT64_C(1) << i;
@@ -103,7 +103,7 @@ void model_heir_fd(struct model *m, const struct core_fd *fd, bool lost)
 		if (i == OBJECTS)
 			broken("the tables name descriptor %d of an object that is none", fd->fd);
 		o = &m->objects[i];
-		if (o->doomed)
+		if (o->doomed && !(o->deleted && m->lossy))
 			broken("the tables name object %d, which is gone", o->id);
 		if (o->inode != fd->inode || o->size != fd->size)
 			broken("the tables name object %d with another inode or size", o->id);

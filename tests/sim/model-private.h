@@ -39,8 +39,10 @@ uint32_t model_class_rights(const struct conn *c, uid_t uid, gid_t gid, uint32_t
 bool model_is_create(uint16_t type);
 int model_find_wait(const struct model *m, uint32_t conn, uint64_t serial);
 int model_new_wait(struct model *m, uint32_t conn, uint64_t serial);
+/* With this connection's new request, do more wait than may? */
+bool model_waits_too_many(struct model *m, uint32_t conn);
 void model_end_want(struct model *m, struct want *want);
-uint64_t model_quota(const struct model *m, uid_t uid);
+uint64_t model_quota(const struct model *m, uid_t uid, enum core_resource of);
 /* How many bytes may be in use now (R16). */
 uint64_t model_capacity(const struct model *m);
 
@@ -58,15 +60,15 @@ void model_check_subscribers(const struct model *m);
 /* ---- model-queue.c ---- */
 
 /* Is there a descriptor for an offered memfd? */
-bool model_has_fd(struct model *m);
+bool model_has_fd(struct model *m, uid_t uid);
 /* A create of this uid is about to be queued / is no longer. */
 void model_join_queue(struct model *m, uid_t uid);
 void model_leave_queue(struct model *m, uid_t uid);
+uint64_t model_uid_bytes(struct model *m, uid_t uid);
 void model_check_fill(const struct model *m);
 void model_check_queue(struct model *m);
-uint64_t model_uid_bytes(const struct model *m, uid_t uid);
 /* The kernel is asked for it. */
 void model_want_starts(struct model *m, struct want *want, enum want_state state);
-void model_check_victim(const struct model *m, int object);
+void model_check_victim(struct model *m, int object);
 
 #endif

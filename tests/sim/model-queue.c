@@ -6,21 +6,122 @@
 
 #include "model-private.h"
 
-uint64_t model_uid_bytes(const struct model *m, uid_t uid)
+/* ---- what a uid uses ---- */
+
+/* Who is charged for an object: its owner, until it is deleted; then whoever keeps it. */
+static uid_t payer(struct model *m, int object)
 {
-	uint64_t bytes = 0;
+	const struct object *o = &m->objects[object];
+	bool memory = !o->hollow && !o->doomed;
+	const struct conn *oldest = NULL;
+
+	if (!o->deleted)
+		return o->uid;
+	for (int i = 0; i < CONNS; i++) {
+		const struct conn *c = &m->conns[i];
+
+		if (!c->live || !(c->pins[object] || (!memory && c->refs[object])))
+			continue;
+		if (c->uid == o->uid)
+			return o->uid;
+		if (!oldest || c->life < oldest->life)
+			oldest = c;
+	}
+	if (!oldest)
+		return o->uid;
+	COVER(m, CHARGED_TO_HOLDER);
+	return oldest->uid;
+}
+
+struct usage {
+	uint64_t bytes, objects, fds;
+};
+
+static bool has_record(const struct model *m, int object)
+{
+	const struct object *o = &m->objects[object];
+
+	return o->live && (!o->doomed || (o->deleted && model_refs(m, object)));
+}
+
+static struct usage uid_usage(struct model *m, uid_t uid)
+{
+	struct usage usage = { 0 };
 
 	for (int i = 0; i < OBJECTS; i++) {
 		const struct object *o = &m->objects[i];
 
-		if (o->live && o->uid == uid && !o->hollow && !o->doomed)
-			bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
+		if (!o->live || payer(m, i) != uid)
+			continue;
+		usage.objects += has_record(m, i);
+		if (o->hollow || o->doomed)
+			continue;
+		usage.bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
+		usage.fds++;
 	}
-	for (int i = 0; i < WANTS; i++)
-		if (m->wants[i].used && m->wants[i].uid == uid && m->wants[i].state != WANT_QUEUED)
-			bytes += m->wants[i].bytes;
-	return bytes;
+	for (int i = 0; i < WANTS; i++) {
+		const struct want *want = &m->wants[i];
+
+		if (!want->used || want->uid != uid)
+			continue;
+		usage.fds += want->state != WANT_QUEUED || want->fd >= 0;
+		if (want->state == WANT_QUEUED)
+			continue;
+		usage.bytes += want->bytes;
+		usage.objects++;
+	}
+	return usage;
 }
+
+uint64_t model_uid_bytes(struct model *m, uid_t uid)
+{
+	return uid_usage(m, uid).bytes;
+}
+
+/* What it would still use if all of its own that may go were gone. */
+static struct usage least_usage(struct model *m, uid_t uid)
+{
+	struct usage usage = uid_usage(m, uid);
+
+	for (int i = 0; i < OBJECTS; i++)
+		if (model_evictable(m, i) && m->objects[i].uid == uid) {
+			usage.bytes -= m->objects[i].bytes +
+				model_more_charge(m->objects[i].metadata_size,
+					&m->objects[i].attributes);
+			usage.objects--;
+			usage.fds--;
+		}
+	return usage;
+}
+
+static bool below(uint64_t used, uint64_t more, uint64_t limit)
+{
+	return more == 0 || used + more <= limit;
+}
+
+static bool usage_allows(const struct model *m, const struct usage *usage, const struct want *want)
+{
+	return below(usage->bytes, want->bytes, model_quota(m, want->uid, CORE_BYTES)) &&
+		below(usage->objects, 1, model_quota(m, want->uid, CORE_OBJECTS)) &&
+		below(usage->fds, want->fd < 0, model_quota(m, want->uid, CORE_DESCRIPTORS));
+}
+
+static bool quota_allows(struct model *m, const struct want *want)
+{
+	struct usage usage = uid_usage(m, want->uid);
+
+	return usage_allows(m, &usage, want);
+}
+
+/* When its uid has nothing left that could be evicted for it. */
+static bool quota_allows_at_best(struct model *m, const struct want *want)
+{
+	struct usage usage = least_usage(m, want->uid);
+
+	return usage_allows(m, &usage, want);
+}
+
+/* ---- what there is for all ---- */
 
 /* Descriptors that objects leave to connections. */
 static uint32_t fd_reserve(const struct model *m)
@@ -37,8 +138,7 @@ static uint32_t used_records(const struct model *m)
 	uint32_t n = 0;
 
 	for (int i = 0; i < OBJECTS; i++)
-		n += m->objects[i].live && (!m->objects[i].doomed ||
-			(m->objects[i].deleted && model_refs(m, i)));
+		n += has_record(m, i);
 	for (int i = 0; i < WANTS; i++)
 		n += m->wants[i].used && m->wants[i].state != WANT_QUEUED;
 	return n;
@@ -79,11 +179,6 @@ static bool fits(const struct space *space, const struct want *want)
 		space->records >= 1;
 }
 
-static bool quota_allows(const struct model *m, const struct want *want)
-{
-	return model_uid_bytes(m, want->uid) + want->bytes <= model_quota(m, want->uid);
-}
-
 static void add_evictable(const struct model *m, struct space *space)
 {
 	for (int i = 0; i < OBJECTS; i++)
@@ -110,12 +205,18 @@ static uint32_t idle_pool(const struct model *m, uint64_t *bytes)
 }
 
 /* Is there a descriptor for an offered memfd, at the latest when what can be evicted is closed? */
-bool model_has_fd(struct model *m)
+bool model_has_fd(struct model *m, uid_t uid)
 {
 	struct space best = free_space(m, true);
+	struct usage usage = least_usage(m, uid);
 	uint64_t pool_bytes;
 
+	if (!below(usage.fds, 1, model_quota(m, uid, CORE_DESCRIPTORS))) {
+		COVER(m, OFFERS_OVER_QUOTA);
+		return false;
+	}
 	m->fd_wanted = true;
+	m->fd_wanted_uid = uid;
 	add_evictable(m, &best);
 	best.fds += idle_pool(m, &pool_bytes);
 	return best.fds >= 1 && model_used_fds(m) < m->max_fds;
@@ -144,7 +245,7 @@ static bool is_oldest(const struct model *m, int object, bool one_uid)
 	return true;
 }
 
-void model_check_victim(const struct model *m, int object)
+void model_check_victim(struct model *m, int object)
 {
 	const struct object *o = &m->objects[object];
 	struct space soon = free_space(m, true), best = soon;
@@ -165,11 +266,13 @@ void model_check_victim(const struct model *m, int object)
 		if (!want->used || want->state != WANT_QUEUED)
 			continue;
 		if (!quota_allows(m, want)) {
-			by_quota |= want->uid == o->uid;
+			by_quota |= want->uid == o->uid && quota_allows_at_best(m, want);
 			continue;
 		}
 		by_space |= !fits(&soon, want) && fits(&best, want);
 	}
+	by_quota |= m->fd_wanted && m->fd_wanted_uid == o->uid &&
+		uid_usage(m, o->uid).fds >= model_quota(m, o->uid, CORE_DESCRIPTORS);
 	by_space |= soon.bytes < 0 || soon.fds < 0 || (m->fd_wanted && soon.fds < 1) ||
 		(m->fd_wanted && soon.records < 1);
 	if (m->lossy)
@@ -299,6 +402,23 @@ static void end_turn(struct model *m, uid_t uid)
 		m->ring[m->n_ring++] = uid;
 }
 
+/* It was begun: does its uid stay within its quotas?  Of an offered memfd, the descriptor was
+ * charged when it came.  (In the core's eyes somebody else may pay, as long as it knows of
+ * holders that the model does not.) */
+static void check_usage(struct model *m, const struct want *want)
+{
+	struct usage usage = uid_usage(m, want->uid);
+
+	if (m->lossy)
+		return;
+	if (usage.bytes > model_quota(m, want->uid, CORE_BYTES))
+		broken("R9: uid %u gets more bytes than its quota", want->uid);
+	if (usage.objects > model_quota(m, want->uid, CORE_OBJECTS))
+		broken("R9: uid %u gets more objects than its quota", want->uid);
+	if (want->state == WANT_MAKING && usage.fds > model_quota(m, want->uid, CORE_DESCRIPTORS))
+		broken("R9: uid %u gets more descriptors than its quota", want->uid);
+}
+
 void model_want_starts(struct model *m, struct want *want, enum want_state state)
 {
 	struct space before = free_space(m, false), now;
@@ -322,21 +442,7 @@ void model_want_starts(struct model *m, struct want *want, enum want_state state
 		broken("R2: a create is begun without a descriptor for it");
 	if (now.records < 0)
 		broken("R2: a create is begun without a record for it");
-	if (model_uid_bytes(m, want->uid) > model_quota(m, want->uid))
-		broken("R9: uid %u gets more than its quota", want->uid);
-}
-
-/* Bytes of this uid that may be evicted. */
-static uint64_t own_evictable(const struct model *m, uid_t uid)
-{
-	uint64_t bytes = 0;
-
-	for (int i = 0; i < OBJECTS; i++)
-		if (model_evictable(m, i) && m->objects[i].uid == uid)
-			bytes += m->objects[i].bytes +
-				model_more_charge(m->objects[i].metadata_size,
-					&m->objects[i].attributes);
-	return bytes;
+	check_usage(m, want);
 }
 
 /* Whoever has the turn, and could be served if something were evicted, has it evicted. */
@@ -353,8 +459,7 @@ static void check_room_is_made(struct model *m)
 		const struct want *want = first_of(m, m->ring[i]);
 
 		if (!quota_allows(m, want)) {
-			if (model_uid_bytes(m, want->uid) - own_evictable(m, want->uid) +
-					want->bytes <= model_quota(m, want->uid))
+			if (quota_allows_at_best(m, want))
 				broken("R9: uid %u waits for its quota, and nothing of its own is "
 				       "evicted", want->uid);
 			continue;

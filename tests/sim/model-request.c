@@ -37,7 +37,7 @@ static int conn_refusal(const struct model *m, uid_t uid)
 {
 	uint32_t all, mine = conns_of(m, uid, &all);
 
-	if (mine >= m->config.max_connections_per_uid)
+	if (mine >= model_quota(m, uid, CORE_CONNECTIONS))
 		return -EDQUOT;
 	if (all >= m->config.max_connections || model_used_fds(m) + 3 > m->max_fds)
 		return -EMFILE;
@@ -387,7 +387,8 @@ static int request_set(struct model *m, struct wait *wait, const struct request_
 	bytes_before = model_more_charge(0, &o->attributes);
 	bytes_after = model_more_charge(0, &after);
 	if (bytes_after > bytes_before) {
-		if (model_uid_bytes(m, o->uid) + bytes_after - bytes_before > model_quota(m, o->uid))
+		if (model_uid_bytes(m, o->uid) + bytes_after - bytes_before >
+				model_quota(m, o->uid, CORE_BYTES))
 			return -EDQUOT;
 		if (model_used_bytes(m) + bytes_after - bytes_before > model_capacity(m))
 			return -ENOBUFS;
@@ -419,15 +420,17 @@ static bool id_is_wanted(const struct model *m, int id)
 	return false;
 }
 
-uint64_t model_quota(const struct model *m, uid_t uid)
+uint64_t model_quota(const struct model *m, uid_t uid, enum core_resource of)
 {
-	uint64_t others = UINT64_MAX;
+	uint64_t others = of == CORE_CONNECTIONS ? m->config.max_connections_per_uid : UINT64_MAX;
 
 	for (size_t i = 0; i < m->n_quotas; i++) {
+		if (m->quotas[i].of != of)
+			continue;
 		if (m->quotas[i].uid == uid)
-			return m->quotas[i].bytes;
+			return m->quotas[i].limit;
 		if (m->quotas[i].uid == (uid_t)-1)
-			others = m->quotas[i].bytes;
+			others = m->quotas[i].limit;
 	}
 	return others;
 }
@@ -469,9 +472,11 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 		wait->status[item] = -EEXIST;
 	else if (bytes > m->capacity)
 		wait->status[item] = -EFBIG;
-	else if (bytes > model_quota(m, c->uid))
+	else if (bytes > model_quota(m, c->uid, CORE_BYTES) ||
+			model_quota(m, c->uid, CORE_OBJECTS) == 0 ||
+			model_quota(m, c->uid, CORE_DESCRIPTORS) == 0)
 		wait->status[item] = -EDQUOT;
-	else if (wait->request.fd >= 0 && !model_has_fd(m))
+	else if (wait->request.fd >= 0 && !model_has_fd(m, c->uid))
 		wait->status[item] = -ENOBUFS;
 	else if (from->flags & WIRE_ITEM_PIN &&
 		!model_may_pin(m, c->uid, size, from->metadata_size)) {
@@ -539,6 +544,7 @@ int model_new_wait(struct model *m, uint32_t conn, uint64_t serial)
 	m->waits[i].arrival = ++m->arrivals;
 	m->waits[i].deadline = INT64_MAX;
 	m->waits[i].waited = false;
+	m->waits[i].refused = false; /* or the refusal died with a worker */
 	for (int k = 0; k < ITEMS; k++) {
 		m->waits[i].object[k] = -1;
 		m->waits[i].status[k] = 0;
@@ -553,6 +559,20 @@ static uint32_t waiting_of(const struct model *m, uint32_t conn)
 	for (uint32_t i = 0; i < m->n_waits; i++)
 		n += m->waits[i].used && !m->waits[i].asleep && m->waits[i].conn == conn;
 	return n;
+}
+
+bool model_waits_too_many(struct model *m, uint32_t conn)
+{
+	uid_t uid = m->conns[conn].uid;
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < m->n_waits; i++)
+		n += m->waits[i].used && !m->waits[i].asleep &&
+			m->conns[m->waits[i].conn].live && m->conns[m->waits[i].conn].uid == uid;
+	if (n <= model_quota(m, uid, CORE_REQUESTS))
+		return waiting_of(m, conn) > CORE_PENDING_MAX;
+	COVER(m, REQUESTS_OVER_QUOTA);
+	return true;
 }
 
 static bool has_answer(uint16_t type)
@@ -581,9 +601,12 @@ void model_unheard(struct model *m, uint32_t conn, const struct request *request
 	m->waits[w].asleep = true;
 }
 
-/* A GET or WAIT that need not wait is never refused for those that do. */
+/* A GET or WAIT that need not wait, not even for its other packets, is never refused for those
+ * that do. */
 static bool is_answered_at_once(const struct model *m, const struct wait *wait)
 {
+	if (wait->assembling)
+		return false;
 	switch (wait->request.type) {
 	case WIRE_GET:
 	case WIRE_WAIT:
@@ -662,7 +685,7 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 	case WIRE_SEAL:
 	case WIRE_ABORT:
 	case WIRE_DELETE:
-		if (first == 0 && waiting_of(m, conn) > CORE_PENDING_MAX && !is_answered_at_once(m, wait)) {
+		if (first == 0 && !is_answered_at_once(m, wait) && model_waits_too_many(m, conn)) {
 			wait->refused = true;
 			if (request->fd >= 0)
 				m->roles[request->fd] = ROLE_BROKEN;

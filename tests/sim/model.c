@@ -485,7 +485,8 @@ uint64_t model_used_bytes(const struct model *m)
 		if (m->wants[i].used && m->wants[i].state != WANT_QUEUED)
 			bytes += m->wants[i].bytes;
 	for (int i = 0; i < OBJECTS; i++)
-		if (m->objects[i].live && !m->objects[i].doomed && !m->objects[i].hollow)
+		if (m->objects[i].live && !m->objects[i].hollow && (!m->objects[i].doomed ||
+			(m->lossy && m->objects[i].deleted && m->objects[i].fd >= 0)))
 			bytes += model_more_charge(m->objects[i].metadata_size,
 				&m->objects[i].attributes);
 	return bytes;
@@ -578,7 +579,9 @@ void model_configure(struct model *m, const struct core_config *config)
 		if (!want->used || want->state != WANT_QUEUED)
 			continue;
 		status = want->bytes > m->capacity ? -EFBIG :
-			want->bytes > model_quota(m, want->uid) ? -EDQUOT : 0;
+			want->bytes > model_quota(m, want->uid, CORE_BYTES) ||
+			model_quota(m, want->uid, CORE_OBJECTS) == 0 ||
+			model_quota(m, want->uid, CORE_DESCRIPTORS) == 0 ? -EDQUOT : 0;
 		if (status == 0)
 			continue;
 		m->waits[want->wait].status[want->item] = status;

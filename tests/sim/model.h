@@ -152,7 +152,7 @@ struct lease {
 	int64_t expires;
 };
 
-#define MODEL_QUOTAS 3
+#define MODEL_QUOTAS (3 * CORE_N_RESOURCES + 2)
 
 struct model {
 	const struct kernel *kernel;
@@ -194,7 +194,8 @@ struct model {
 	uint64_t bad_releases;
 	uid_t ring[16];        /* uids with queued creates: whose turn it is, first */
 	uint32_t n_ring;
-	bool fd_wanted;        /* room for an offered descriptor is made in this event */
+	bool fd_wanted;        /* room for an offered descriptor is made in this event, */
+	uid_t fd_wanted_uid;   /* which is of this uid */
 	uint64_t closing[KERNEL_FDS]; /* ROLE_CLOSING: what it is charged */
 	uint64_t fills_bytes;  /* pool memfds being filled */
 	uint32_t fills;

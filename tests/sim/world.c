@@ -559,6 +559,33 @@ static void take_effects(struct world *w, unsigned int most, bool *lossy)
 	}
 }
 
+static bool same_quotas(const struct core_quota *a, const struct core_quota *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (a[i].uid != b[i].uid || a[i].of != b[i].of || a[i].limit != b[i].limit)
+			return false;
+	return true;
+}
+
+/* As configure() writes them. */
+static bool read_limits(struct world *w, const char *text)
+{
+	size_t n = 0;
+	int used, of;
+
+	if (sscanf(text, "%" SCNu64 " %u%n", &w->config.capacity, &w->config.max_fds, &used) != 2)
+		return false;
+	for (text += used; *text && n < MODEL_QUOTAS; text += used, n++) {
+		struct core_quota *quota = &w->quotas[n];
+
+		if (sscanf(text, " %u:%d:%" SCNu64 "%n", &quota->uid, &of, &quota->limit, &used) != 3)
+			return false;
+		quota->of = of;
+	}
+	w->config.n_quotas = n;
+	return true;
+}
+
 /* What the heir has to go by is what the tables say. */
 static void heir_configure(struct world *w)
 {
@@ -571,14 +598,12 @@ static void heir_configure(struct world *w)
 	while (core_next_setting(w->core, &cursor, &setting)) {
 		w->coverage->classes[COVERAGE_SETTINGS_INHERITED]++;
 		if (strcmp(setting.key, "limits") != 0 || setting.uid != 7 ||
-			sscanf(setting.value, "%" SCNu64 " %u %zu %" SCNu64 " %" SCNu64 " %" SCNu64,
-				&w->config.capacity, &w->config.max_fds, &w->config.n_quotas,
-				&w->quotas[0].bytes, &w->quotas[1].bytes, &w->quotas[2].bytes) != 6)
+			!read_limits(w, setting.value))
 			broken("R16: the heir finds the setting %s = %s", setting.key, setting.value);
 	}
 	if (w->config.capacity != w->model.capacity || w->config.max_fds != w->model.max_fds ||
 		w->config.n_quotas != w->model.n_quotas ||
-		memcmp(w->quotas, w->model.quotas, w->model.n_quotas * sizeof *w->quotas) != 0)
+		!same_quotas(w->quotas, w->model.quotas, w->model.n_quotas))
 		broken("R16: the heir finds a capacity of %" PRIu64 ", not of %" PRIu64,
 			w->config.capacity, w->model.capacity);
 	(void)core_configure(w->core, w->now, &w->config, NULL);
@@ -647,13 +672,15 @@ static void heir(struct world *w, bool lossy)
 
 static void configure(struct world *w)
 {
-	char value[128];
+	char value[1024];
 	const struct core_setting setting = { .key = "limits", .value = value, .base = w->now,
 		.uid = 7 };
+	int n = snprintf(value, sizeof value, "%" PRIu64 " %u", w->config.capacity,
+		w->config.max_fds);
 
-	snprintf(value, sizeof value, "%" PRIu64 " %u %zu %" PRIu64 " %" PRIu64 " %" PRIu64,
-		w->config.capacity, w->config.max_fds, w->config.n_quotas, w->quotas[0].bytes,
-		w->quotas[1].bytes, w->quotas[2].bytes);
+	for (size_t i = 0; i < w->config.n_quotas; i++)
+		n += snprintf(value + n, sizeof value - n, " %u:%d:%" PRIu64, w->quotas[i].uid,
+			(int)w->quotas[i].of, w->quotas[i].limit);
 	trace("configure %s\n", value);
 	model_configure(&w->model, &w->config);
 	if (core_configure(w->core, w->now, &w->config, &setting) < 0)
@@ -1164,12 +1191,29 @@ static void jump_clock(struct world *w)
 
 static void draw_quotas(struct world *w)
 {
-	const uint64_t capacity = w->config.capacity;
+	static const uid_t uids[] = { 1000, 1002, (uid_t)-1 };
+	struct rng *rng = &w->rng;
 
-	w->config.n_quotas = rng_below(&w->rng, MODEL_QUOTAS + 1);
-	w->quotas[0] = (struct core_quota){ 1000, capacity / rng_range(&w->rng, 1, 5) };
-	w->quotas[1] = (struct core_quota){ 1002, capacity / rng_range(&w->rng, 2, 8) };
-	w->quotas[2] = (struct core_quota){ (uid_t)-1, capacity / rng_range(&w->rng, 1, 3) };
+	w->config.n_quotas = 0;
+	/* The auditor is always let in and heard. */
+	w->quotas[w->config.n_quotas++] = (struct core_quota){ 0, UINT64_MAX, CORE_CONNECTIONS };
+	w->quotas[w->config.n_quotas++] = (struct core_quota){ 0, UINT64_MAX, CORE_REQUESTS };
+	for (int of = 0; of < CORE_N_RESOURCES; of++)
+		for (int i = 0; i < 3; i++) {
+			struct core_quota *quota = &w->quotas[w->config.n_quotas];
+
+			if (!rng_chance(rng, of == CORE_BYTES ? 500 : 200))
+				continue;
+			*quota = (struct core_quota){ .uid = uids[i], .of = of };
+			if (of == CORE_BYTES)
+				quota->limit = w->config.capacity / rng_range(rng, 1, 8);
+			else if (of == CORE_REQUESTS)
+				quota->limit = rng_range(rng, 1, 40);
+			else
+				quota->limit = rng_chance(rng, 30) && of != CORE_CONNECTIONS ? 0 :
+					rng_range(rng, 1, 30);
+			w->config.n_quotas++;
+		}
 }
 
 static void resize(struct world *w, uint64_t capacity)

@@ -104,7 +104,9 @@ START_TEST(defaults_are_allowed_and_resolve)
 	ck_assert_int_eq(values.core.transit_lease_ns, 600 * NS_PER_S);
 	ck_assert(values.core.huge_pages);
 	ck_assert_str_eq(values.core.policy, "lru");
-	ck_assert_uint_eq(values.core.n_quotas, 0);
+	ck_assert_uint_eq(values.core.n_quotas, 1);
+	ck_assert_int_eq(values.core.quotas[0].of, CORE_REQUESTS);
+	ck_assert_uint_eq(values.core.quotas[0].limit, 16384);
 	ck_assert_ptr_null(values.address);
 	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "3221225472");
 	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "805306368");
@@ -155,6 +157,18 @@ START_TEST(each_value_is_checked_and_the_error_says_what_is_allowed)
 		{ "quota", "joe:1GiB", false },
 		{ "quota", "4294967295:1GiB", false },
 		{ "quota", "", false },
+		{ "quota", "auto", false },
+		{ "quota_objects", "auto", true },
+		{ "quota_objects", "none", true },
+		{ "quota_objects", "1000:5,*:25%", true },
+		{ "quota_objects", "1000:5GiB", false },
+		{ "quota_objects", "1000:101%", false },
+		{ "quota_descriptors", "*:0", true },
+		{ "quota_descriptors", "*:-1", false },
+		{ "quota_connections", "1000:10", true },
+		{ "quota_connections", "auto", false },
+		{ "quota_requests", "*:100", true },
+		{ "quota_requests", "*:10%", false },
 		{ "max_objects", "1000", true },
 		{ "max_objects", "0", false },
 		{ "max_objects", "1e6", false },
@@ -214,7 +228,8 @@ static int resolve(const char *const *settings, const struct config_machine *on,
 START_TEST(percentages_are_of_what_the_manual_says)
 {
 	static const char *const settings[] = { "capacity", "50%", "pool", "10%", "quota", "7:20%,*:1GiB",
-		"min_free", "25%", NULL };
+		"min_free", "25%", "max_objects", "1000", "quota_objects", "7:10%,8:30",
+		"quota_requests", "none", NULL };
 	struct config config;
 	struct config_values values;
 
@@ -222,10 +237,44 @@ START_TEST(percentages_are_of_what_the_manual_says)
 	ck_assert_uint_eq(values.core.capacity, 5 * GIB);
 	ck_assert_uint_eq(config.settings[CONFIG_MIN_FREE].number, 4 * GIB);
 	ck_assert_uint_eq(values.core.pool_max, GIB / 2);
-	ck_assert_uint_eq(values.core.n_quotas, 2);
+	ck_assert_uint_eq(values.core.n_quotas, 4);
 	ck_assert_uint_eq(values.core.quotas[0].uid, 7);
-	ck_assert_uint_eq(values.core.quotas[0].bytes, GIB);
+	ck_assert_uint_eq(values.core.quotas[0].limit, GIB);
+	ck_assert_int_eq(values.core.quotas[0].of, CORE_BYTES);
 	ck_assert_uint_eq(values.core.quotas[1].uid, (uid_t)-1);
+	ck_assert_int_eq(values.core.quotas[2].of, CORE_OBJECTS);
+	ck_assert_uint_eq(values.core.quotas[2].limit, 100);
+	ck_assert_uint_eq(values.core.quotas[3].limit, 30);
+	config_values_deinit(&values);
+	config_deinit(&config);
+}
+END_TEST
+
+/* One user's broker gives him all; one that serves many keeps something for the others. */
+START_TEST(nobody_but_root_takes_all_of_a_system_broker)
+{
+	static const char *const settings[] = { "max_objects", "1000", NULL };
+	struct config_machine on = machine;
+	struct config config;
+	struct config_values values;
+
+	on.mode = CONFIG_MODE_SYSTEM;
+	ck_assert_int_eq(resolve(settings, &on, &config, &values), 0);
+	ck_assert(values.core.shared);
+	ck_assert_uint_eq(values.core.n_quotas, 5);
+	ck_assert_int_eq(values.core.quotas[0].of, CORE_OBJECTS);
+	ck_assert_uint_eq(values.core.quotas[0].uid, 0);
+	ck_assert_uint_eq(values.core.quotas[0].limit, UINT64_MAX);
+	ck_assert_uint_eq(values.core.quotas[1].uid, (uid_t)-1);
+	ck_assert_uint_eq(values.core.quotas[1].limit, 500);
+	ck_assert_int_eq(values.core.quotas[3].of, CORE_DESCRIPTORS);
+	ck_assert_uint_eq(values.core.quotas[3].limit, values.core.max_fds / 2);
+	config_values_deinit(&values);
+	config_deinit(&config);
+	on.mode = CONFIG_MODE_PRIVATE;
+	ck_assert_int_eq(resolve(settings, &on, &config, &values), 0);
+	ck_assert(!values.core.shared);
+	ck_assert_uint_eq(values.core.n_quotas, 1); /* of requests */
 	config_values_deinit(&values);
 	config_deinit(&config);
 }
@@ -267,7 +316,7 @@ START_TEST(changes_replace_a_value_and_what_depends_on_it)
 	ck_assert_int_eq(change(&config, &now, &values, "capacity", "2GiB"), 0);
 	ck_assert_uint_eq(values.core.capacity, 2 * GIB);
 	ck_assert_uint_eq(values.core.pool_max, GIB / 2);
-	ck_assert_uint_eq(values.core.quotas[0].bytes, 2 * GIB / 10);
+	ck_assert_uint_eq(values.core.quotas[0].limit, 2 * GIB / 10);
 	ck_assert_uint_eq(values.core.arena_base, 1234);
 	ck_assert_uint_eq(values.core.hash_key[15], 7);
 	ck_assert_str_eq(values.address, "/a/b");
@@ -769,7 +818,9 @@ int main(void)
 		{ "values", { defaults_are_allowed_and_resolve,
 				    each_value_is_checked_and_the_error_says_what_is_allowed,
 				    unknown_and_later_keys_are_told_apart,
-				    percentages_are_of_what_the_manual_says, min_free_leaves_the_capacity_as_it_is,
+				    percentages_are_of_what_the_manual_says,
+				    nobody_but_root_takes_all_of_a_system_broker,
+				    min_free_leaves_the_capacity_as_it_is,
 				    changes_replace_a_value_and_what_depends_on_it,
 				    a_change_that_is_refused_changes_nothing,
 				    impossible_combinations_are_refused, address_depends_on_the_mode } },

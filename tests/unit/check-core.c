@@ -1076,7 +1076,8 @@ START_TEST(data_that_waits_is_copied_and_bounded)
 			break;
 	}
 	ck_assert_int_eq(r, -EBUSY);
-	ck_assert_uint_eq(n, CORE_PENDING_BYTES / sizeof data);
+	ck_assert_uint_lt(n, CORE_PENDING_BYTES / sizeof data); /* their own cost counts too */
+	ck_assert_uint_gt(n, CORE_PENDING_BYTES / (sizeof data + 4096));
 	w->hold[CORE_MAKE] = true;
 	simple(w, a, WIRE_ABORT, 1);
 	ck_assert_uint_ge(w->n_held, 1);
