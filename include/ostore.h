@@ -45,6 +45,8 @@ extern "C" {
 #define OSTORE_FOREVER      INT64_MAX
 #define OSTORE_METADATA_MAX 65536 /* bytes of metadata an object may carry */
 #define OSTORE_NAME_MAX     255   /* bytes of a name, without its NUL */
+#define OSTORE_LABELS_MAX   16    /* labels of an object */
+#define OSTORE_PRIORITY_MAX 15    /* priorities are from -15 to 15 */
 #define OSTORE_DATA_ALIGN   64    /* every ostore_data() pointer is aligned to this at least */
 
 /* Errors with a meaning of their own (returned negated). */
@@ -125,6 +127,13 @@ struct ostore_put_options {
 	mode_t mode;           /* permission bits; 0 means 0600 */
 	bool hold;             /* hold it without a name, until ostore_delete() */
 	int64_t timeout;       /* how long to wait for room; 0 means the broker's queue_deadline */
+	/* Attributes, which ostore_set() changes later. */
+	const char *const *labels; /* n_labels of "key=value" */
+	size_t n_labels;
+	int64_t ttl;           /* ns from the seal on; then it goes as by ostore_delete().  0: no end */
+	int priority;          /* of what may be evicted, the lowest goes first */
+	bool pin;              /* never evict it, until it is unpinned or deleted */
+	const char *call_site; /* where in the program: the last 255 bytes are kept; NULL: not recorded */
 };
 
 /* ostore_create() - begin an object that the caller writes in place
@@ -258,6 +267,27 @@ int ostore_lookup(struct ostore *conn, const char *name, struct ostore_object **
  * Return: 0 when all were deleted, else the first error. */
 int ostore_delete(struct ostore *conn, const ostore_id *ids, size_t n, int *errors);
 
+/* ---- attributes ---- */
+
+/* What is to be changed, and nothing else is. */
+struct ostore_changes {
+	size_t size;               /* sizeof(struct ostore_changes) */
+	const char *const *labels; /* n_labels of "key=value": set these, */
+	size_t n_labels;
+	const char *const *unlabel; /* and remove those of these n_unlabel keys */
+	size_t n_unlabel;
+	bool set_ttl, set_priority;
+	int64_t ttl;               /* ns from now on; 0: no end */
+	int priority;
+	bool pin, unpin;
+};
+
+/* ostore_set() - change attributes of a sealed object
+ * All of it is done, or nothing.  Needs the owner's uid, or root.
+ * Return: 0, -ENOENT, -EACCES, -EINVAL, -EDQUOT (the uid has pinned half of the capacity, or
+ * its quota has no room for labels), -ENOBUFS (nor has the store), -ECONNREFUSED, -ENOMEM. */
+int ostore_set(struct ostore *conn, const ostore_id *id, const struct ostore_changes *changes);
+
 /* ---- looking ---- */
 
 struct ostore_info {
@@ -273,6 +303,20 @@ struct ostore_info {
 	uint64_t accesses;
 	const char *const *names; /* NULL-terminated */
 	const void *metadata;
+	const char *const *labels; /* "key=value", NULL-terminated, in order of their keys */
+	int64_t expires_ns;        /* CLOCK_REALTIME; 0: never, or not sealed yet */
+	int priority;
+	bool pinned;               /* never evicted */
+	bool held;                 /* without a name: counted in refs */
+	const char *call_site;     /* where it was created; NULL: not recorded */
+};
+
+/* What a list is to show. */
+struct ostore_filter {
+	size_t size;               /* sizeof(struct ostore_filter) */
+	const char *pattern;       /* of a name or the id: * ? [a-z] as in a shell; NULL: any */
+	const char *const *labels; /* n_labels of "key" or "key=value": it has all of them */
+	size_t n_labels;
 };
 
 enum ostore_holder_kind {
@@ -338,9 +382,19 @@ struct ostore_setting {
 
 /* Everything the caller may read, ordered by creation.  Freed with ostore_list_free(). */
 int ostore_list(struct ostore *conn, struct ostore_info **infosp, size_t *np);
+/* The same of what a filter lets through; NULL: everything. */
+int ostore_list_matching(struct ostore *conn, const struct ostore_filter *filter,
+	struct ostore_info **infosp, size_t *np);
 void ostore_list_free(struct ostore_info *infos);
 int ostore_stat(struct ostore *conn, const ostore_id *id, struct ostore_stat **statp);
 void ostore_stat_free(struct ostore_stat *stat);
+
+/* ostore_memory() - who holds what: ostore_stat() of everything that the caller may read
+ * Ordered by creation.  Also of deleted objects that are still in memory; without metadata.
+ * It is no snapshot: objects and holders come and go while it is gathered. */
+int ostore_memory(struct ostore *conn, const struct ostore_filter *filter,
+	struct ostore_stat **statsp, size_t *np);
+void ostore_memory_free(struct ostore_stat *stats);
 int ostore_stats(struct ostore *conn, struct ostore_stats **statsp);
 void ostore_stats_free(struct ostore_stats *stats);
 int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t *np);
@@ -364,6 +418,7 @@ enum ostore_event_type {
 	OSTORE_EVENT_EVICTED = 4, /* nothing referred to it, and room was needed */
 	OSTORE_EVENT_DELETED = 5,
 	OSTORE_EVENT_LOST = 6,    /* its bytes were not there after a crash */
+	OSTORE_EVENT_EXPIRED = 7, /* its time to live ended */
 	OSTORE_EVENT_OVERRUN = 1000, /* of the reader: events came and went before they were read */
 };
 

@@ -11,6 +11,7 @@ dist_man_MANS += \
 	man/ostore_id.3 \
 	man/ostore_list.3 \
 	man/ostore_put.3 \
+	man/ostore_set.3 \
 	man/ostore_subscribe.3 \
 	$(NULL)
 
@@ -68,6 +69,9 @@ ostore_list_links = \
 	man/links/ostore_config_free.3 \
 	man/links/ostore_configure.3 \
 	man/links/ostore_list_free.3 \
+	man/links/ostore_list_matching.3 \
+	man/links/ostore_memory.3 \
+	man/links/ostore_memory_free.3 \
 	man/links/ostore_stat.3 \
 	man/links/ostore_stat_free.3 \
 	man/links/ostore_state_name.3 \

@@ -49,6 +49,28 @@ static int by_names(const struct ostore_info *a, const struct ostore_info *b)
 	return strcmp(left ? left : "", right ? right : "");
 }
 
+static int by_labels(const struct ostore_info *a, const struct ostore_info *b)
+{
+	const char *left = a->labels ? a->labels[0] : NULL, *right = b->labels ? b->labels[0] : NULL;
+
+	return strcmp(left ? left : "", right ? right : "");
+}
+
+static int by_call_site(const struct ostore_info *a, const struct ostore_info *b)
+{
+	return strcmp(a->call_site ? a->call_site : "", b->call_site ? b->call_site : "");
+}
+
+static int by_expires(const struct ostore_info *a, const struct ostore_info *b)
+{
+	return compare_numbers((uint64_t)a->expires_ns, (uint64_t)b->expires_ns);
+}
+
+static int by_priority(const struct ostore_info *a, const struct ostore_info *b)
+{
+	return (a->priority > b->priority) - (a->priority < b->priority);
+}
+
 #define BY_NUMBER(field)                                                                      \
 	static int by_##field(const struct ostore_info *a, const struct ostore_info *b)       \
 	{                                                                                     \
@@ -58,6 +80,8 @@ BY_NUMBER(accesses)
 BY_NUMBER(gid)
 BY_NUMBER(metadata_size)
 BY_NUMBER(mode)
+BY_NUMBER(held)
+BY_NUMBER(pinned)
 BY_NUMBER(pins)
 BY_NUMBER(refs)
 BY_NUMBER(size)
@@ -82,6 +106,12 @@ static const struct sort_key sort_keys[] = {
 	{ "last_access_ns", by_last_access },
 	{ "accesses", by_accesses },
 	{ "names", by_names },
+	{ "labels", by_labels },
+	{ "expires_ns", by_expires },
+	{ "priority", by_priority },
+	{ "pinned", by_pinned },
+	{ "held", by_held },
+	{ "call_site", by_call_site },
 };
 
 struct order {
@@ -165,6 +195,7 @@ enum status cmd_ls(struct invocation *inv)
 {
 	struct selection selection = { .limit = UINT64_MAX };
 	CLEANUP_FREE const struct ostore_info **rows = NULL;
+	struct ostore_filter filter;
 	struct ostore_info *infos;
 	size_t n, n_rows = 0;
 	enum status status;
@@ -176,10 +207,12 @@ enum status cmd_ls(struct invocation *inv)
 	if (!status)
 		status = option_number(inv, "limit", UINT64_MAX, &selection.limit);
 	if (!status)
+		status = parse_filter(inv, &filter);
+	if (!status)
 		status = invocation_connect(inv);
 	if (status)
 		return status;
-	r = ostore_list(inv->conn, &infos, &n);
+	r = ostore_list_matching(inv->conn, &filter, &infos, &n);
 	if (r < 0)
 		return fail_library(inv, r, NULL);
 	rows = xcalloc(n, sizeof *rows);

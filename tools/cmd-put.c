@@ -231,6 +231,25 @@ static enum status parse_mode(const struct invocation *inv, mode_t *modep)
 	return STATUS_DONE;
 }
 
+static enum status parse_attributes(struct invocation *inv, struct ostore_put_options *options)
+{
+	int64_t priority;
+	enum status status = option_seconds(inv, "ttl", 0, &options->ttl);
+
+	if (!status)
+		status = option_integer(inv, "priority", -OSTORE_PRIORITY_MAX, OSTORE_PRIORITY_MAX, 0,
+			&priority);
+	if (status)
+		return status;
+	if (option_value(inv, "ttl") && options->ttl == 0)
+		return usage(inv->command, "--ttl %s: an object must live longer than that",
+			option_value(inv, "ttl"));
+	options->priority = (int)priority;
+	options->pin = option_value(inv, "pin");
+	options->n_labels = option_values(inv, "label", &options->labels);
+	return STATUS_DONE;
+}
+
 static enum status read_metadata(const struct invocation *inv, struct metadata *metadata)
 {
 	const char *word = option_value(inv, "metadata");
@@ -256,7 +275,7 @@ static enum status read_metadata(const struct invocation *inv, struct metadata *
 	return STATUS_DONE;
 }
 
-static enum status parse(const struct invocation *inv, struct ostore_put_options *options,
+static enum status parse(struct invocation *inv, struct ostore_put_options *options,
 	ostore_id *idp)
 {
 	const char *id = option_value(inv, "id"), *metadata = option_value(inv, "metadata");
@@ -273,6 +292,8 @@ static enum status parse(const struct invocation *inv, struct ostore_put_options
 	if (!status && metadata && strcmp(metadata, "-") == 0 && strcmp(inv->args[0], "-") == 0)
 		status = usage(inv->command,
 			"--metadata -: standard input is the object already; name a file");
+	if (!status)
+		status = parse_attributes(inv, options);
 	return status ? status : parse_mode(inv, &options->mode);
 }
 

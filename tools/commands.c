@@ -31,16 +31,39 @@ static const struct option_spec get_options[] = {
 };
 
 static const struct option_spec ls_options[] = {
+	{ "label", 0, "K[=V]", "only objects with this label; again: with all of them", true },
 	{ "limit", 0, "N", "print the first N only" },
+	{ "pattern", 0, "GLOB", "only objects of which a name, or the id, matches: * ? [a-z]" },
 	{ "sort", 0, "KEY", "sort by this field of the JSON output, -KEY for largest first" },
 	{ "state", 0, "S", "only objects that are created, resident, spilled or paging" },
 };
 
+static const struct option_spec memory_options[] = {
+	{ "group-by", 0, "KEY", "sum up by pid, uid, callsite, or label:KEY" },
+	{ "label", 0, "K[=V]", "only objects with this label; again: with all of them", true },
+	{ "pattern", 0, "GLOB", "only objects of which a name, or the id, matches: * ? [a-z]" },
+	{ "sort-by", 0, "KEY", "sort by size, refs, pins, pid, uid, kind or created_ns; -KEY: backwards" },
+	{ "stats-only", 0, NULL, "print groups and totals only" },
+};
+
 static const struct option_spec put_options[] = {
 	{ "id", 0, "HEX", "use this id, 32 hex digits (default: a random one)" },
+	{ "label", 0, "K=V", "give it this label; again: several", true },
 	{ "metadata", 0, "FILE", "store the bytes of FILE, at most 64 KiB, beside the object" },
 	{ "mode", 0, "MODE", "permission bits in octal (default 0600)" },
 	{ "name", 0, "NAME", "hold the object under this name" },
+	{ "pin", 0, NULL, "never evict it, until it is unpinned or deleted" },
+	{ "priority", 0, "N", "from -15 to 15: of what may be evicted, the lowest goes first" },
+	{ "ttl", 0, "S", "delete it after S seconds" },
+};
+
+static const struct option_spec set_options[] = {
+	{ "label", 0, "K=V", "set this label; again: several", true },
+	{ "pin", 0, NULL, "never evict it, until it is unpinned or deleted" },
+	{ "priority", 0, "N", "from -15 to 15: of what may be evicted, the lowest goes first" },
+	{ "ttl", 0, "S", "delete it S seconds from now; none: never" },
+	{ "unlabel", 0, "K", "remove this label; again: several", true },
+	{ "unpin", 0, NULL, "let it be evicted again" },
 };
 
 #define OPTIONS(table) .options = (table), .n_options = ARRAY_SIZE(table)
@@ -72,6 +95,10 @@ const struct command commands[] = {
 	{ "ls", 0, 0, "",
 	  "list the objects that you may read", NULL,
 	  OPTIONS(ls_options), .run = cmd_ls },
+	{ "memory", 0, 0, "",
+	  "show each reference and mapping, who has it, and what that keeps in memory",
+	  "The largest objects come first.",
+	  OPTIONS(memory_options), .run = cmd_memory },
 	{ "put", 1, 1, "FILE|-",
 	  "store a file, or standard input, and print the object's id",
 	  "The object is held under --name, or without a name until 'osctl rm'.",
@@ -79,6 +106,10 @@ const struct command commands[] = {
 	{ "rm", 1, ARGS_MANY, "ID|NAME...",
 	  "delete objects: ids and names go at once, memory with the last mapping", NULL,
 	  .run = cmd_rm },
+	{ "set", 1, 1, "ID|NAME",
+	  "change an object's labels, time to live, priority or pin",
+	  "Only the owner of the object and root may do that.",
+	  OPTIONS(set_options), .run = cmd_set },
 	{ "stat", 1, 1, "ID|NAME",
 	  "show all of one object: who holds and maps it, where its bytes are", NULL,
 	  .run = cmd_stat },

@@ -42,6 +42,23 @@ void write_info(struct writer *writer, const struct ostore_info *info)
 	for (const char *const *name = info->names; name && *name; name++)
 		writer_string(writer, NULL, *name);
 	writer_end(writer);
+	writer_start_object(writer, "labels", WRITER_PAIRS);
+	for (const char *const *label = info->labels; label && *label; label++) {
+		const size_t key = strcspn(*label, "=");
+
+		writer_pair(writer, *label, key, *label + key + ((*label)[key] == '='));
+	}
+	writer_end(writer);
+	writer_time(writer, "expires_ns", info->expires_ns);
+	writer_aside(writer);
+	writer_integer(writer, "priority", info->priority);
+	writer_aside(writer);
+	writer_bool(writer, "pinned", info->pinned);
+	writer_aside(writer);
+	writer_bool(writer, "held", info->held);
+	writer_aside(writer);
+	writer_string(writer, "call_site", info->call_site);
+	writer_aside(writer);
 	writer_text_only(writer, "type", type);
 }
 

@@ -8,8 +8,10 @@ tools_osctl_SOURCES = \
 	tools/cmd-help.c \
 	tools/cmd-hold.c \
 	tools/cmd-ls.c \
+	tools/cmd-memory.c \
 	tools/cmd-put.c \
 	tools/cmd-rm.c \
+	tools/cmd-set.c \
 	tools/cmd-stat.c \
 	tools/cmd-status.c \
 	tools/commands.c \
@@ -42,6 +44,7 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = tools/bash-completion/osctl
 
 osctl_tests = \
+	tests/sys/osctl-attributes-are-given-shown-and-changed.sh \
 	tests/sys/osctl-bash-completion-knows-the-table.sh \
 	tests/sys/osctl-colours-terminals-only.sh \
 	tests/sys/osctl-config-set-changes-a-running-broker.sh \
@@ -50,12 +53,14 @@ osctl_tests = \
 	tests/sys/osctl-events-are-followed-while-the-worker-dies.sh \
 	tests/sys/osctl-events-of-others-are-not-shown.sh \
 	tests/sys/osctl-exit-statuses-are-those-of-the-manual.sh \
+	tests/sys/osctl-expired-objects-are-gone.sh \
 	tests/sys/osctl-get-to-a-file-is-all-or-nothing.sh \
 	tests/sys/osctl-help-covers-the-table.sh \
 	tests/sys/osctl-json-has-the-documented-keys.sh \
 	tests/sys/osctl-ls-sorts-and-limits.sh \
 	tests/sys/osctl-manual-covers-commands-and-options.sh \
 	tests/sys/osctl-manual-names-every-json-key.sh \
+	tests/sys/osctl-memory-shows-who-keeps-what.sh \
 	tests/sys/osctl-names-keep-objects.sh \
 	tests/sys/osctl-options-may-stand-anywhere.sh \
 	tests/sys/osctl-output-that-cannot-be-written-is-an-error.sh \

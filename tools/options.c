@@ -56,6 +56,19 @@ static enum status no_such_option(const struct invocation *inv, const char *word
 		inv->command ? " " : "", inv->command ? inv->command->name : "");
 }
 
+static enum status take(struct invocation *inv, const struct slot *slot, const char *value)
+{
+	*slot->value = value;
+	if (!slot->spec->many)
+		return STATUS_DONE;
+	if (inv->n_many == MANY_MAX)
+		return usage(inv->command, "--%s %s: more than %d of it", slot->spec->name, value,
+			MANY_MAX);
+	inv->many[inv->n_many].spec = slot->spec;
+	inv->many[inv->n_many++].value = value;
+	return STATUS_DONE;
+}
+
 static enum status needs_value(const struct invocation *inv, const char *word,
 	const struct option_spec *spec)
 {
@@ -82,8 +95,7 @@ static enum status parse_long(struct invocation *inv, int argc, char **argv, int
 		value = argv[++*ip];
 	if (!value)
 		return needs_value(inv, word, slot.spec);
-	*slot.value = value;
-	return STATUS_DONE;
+	return take(inv, &slot, value);
 }
 
 /* "-h", "-o value", "-ovalue", and flags written together. */
@@ -147,6 +159,19 @@ const char *option_value(const struct invocation *inv, const char *name)
 	return NULL;
 }
 
+size_t option_values(struct invocation *inv, const char *name, const char *const **valuesp)
+{
+	const char **values = inv->many_values + inv->n_many_values;
+	size_t n = 0;
+
+	for (size_t i = 0; i < inv->n_many; i++)
+		if (strcmp(inv->many[i].spec->name, name) == 0)
+			values[n++] = inv->many[i].value;
+	inv->n_many_values += n;
+	*valuesp = values;
+	return n;
+}
+
 const char *global_value(const struct invocation *inv, const char *name)
 {
 	for (size_t i = 0; i < n_global_options; i++)
@@ -181,6 +206,35 @@ enum status option_number(const struct invocation *inv, const char *name, uint64
 	*numberp = strtoull(word, &end, 10);
 	if (word[0] < '0' || word[0] > '9' || *end || errno)
 		return usage(inv->command, "--%s %s: not a number", name, word);
+	return STATUS_DONE;
+}
+
+enum status option_integer(const struct invocation *inv, const char *name, int64_t least, int64_t most,
+	int64_t fallback, int64_t *numberp)
+{
+	const char *word = option_value(inv, name);
+	char *end;
+
+	*numberp = fallback;
+	if (!word)
+		return STATUS_DONE;
+	errno = 0;
+	*numberp = strtoll(word, &end, 10);
+	if (!word[0] || *end || errno || *numberp < least || *numberp > most)
+		return usage(inv->command, "--%s %s: not a number from %lld to %lld", name, word,
+			(long long)least, (long long)most);
+	return STATUS_DONE;
+}
+
+enum status parse_filter(struct invocation *inv, struct ostore_filter *filter)
+{
+	*filter = (struct ostore_filter){
+		.size = sizeof *filter,
+		.pattern = option_value(inv, "pattern"),
+	};
+	filter->n_labels = option_values(inv, "label", &filter->labels);
+	if (filter->pattern && strlen(filter->pattern) > OSTORE_NAME_MAX)
+		return usage(inv->command, "--pattern: longer than %d bytes", OSTORE_NAME_MAX);
 	return STATUS_DONE;
 }
 

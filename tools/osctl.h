@@ -35,6 +35,7 @@ struct option_spec {
 	char letter;          /* short form, 0: none */
 	const char *argument; /* what it takes, NULL: nothing */
 	const char *help;
+	bool many;            /* may be given again and again */
 };
 
 struct invocation;
@@ -59,12 +60,21 @@ extern const struct option_spec global_options[];
 extern const size_t n_global_options;
 
 #define OPTIONS_MAX 16
+#define MANY_MAX    64 /* values of options that may be given again */
 
 /* One run of osctl: what was typed, and the connection once there is one. */
 struct invocation {
 	const struct command *command;           /* NULL: none was named */
 	const char *values[OPTIONS_MAX];         /* of command->options; "" for a flag that was given */
 	const char *global_values[OPTIONS_MAX];  /* of global_options */
+	/* What options that may be given again were given, in that order. */
+	struct {
+		const struct option_spec *spec;
+		const char *value;
+	} many[MANY_MAX];
+	size_t n_many;
+	const char *many_values[2 * MANY_MAX]; /* for option_values() */
+	size_t n_many_values;
 	char **args;
 	int n_args;
 	struct ostore *conn;
@@ -95,6 +105,17 @@ enum status option_seconds(const struct invocation *inv, const char *name, int64
 enum status option_number(const struct invocation *inv, const char *name, uint64_t fallback,
 	uint64_t *numberp);
 
+/* The same for a number with a sign, from least to most. */
+enum status option_integer(const struct invocation *inv, const char *name, int64_t least, int64_t most,
+	int64_t fallback, int64_t *numberp);
+
+/* The values of an option that may be given again, once for each option; they live as long as
+ * the invocation.  Return: how many. */
+size_t option_values(struct invocation *inv, const char *name, const char *const **valuesp);
+
+/* parse_filter() - what --label and --pattern of ls and memory say */
+enum status parse_filter(struct invocation *inv, struct ostore_filter *filter);
+
 /* parse_id() - an argument that must be an id.  STATUS_DONE, or STATUS_USAGE with the line printed. */
 enum status parse_id(const struct invocation *inv, const char *word, ostore_id *idp);
 
@@ -124,8 +145,10 @@ enum status cmd_get(struct invocation *inv);
 enum status cmd_help(struct invocation *inv);
 enum status cmd_hold(struct invocation *inv);
 enum status cmd_ls(struct invocation *inv);
+enum status cmd_memory(struct invocation *inv);
 enum status cmd_put(struct invocation *inv);
 enum status cmd_rm(struct invocation *inv);
+enum status cmd_set(struct invocation *inv);
 enum status cmd_stat(struct invocation *inv);
 enum status cmd_status(struct invocation *inv);
 enum status cmd_unhold(struct invocation *inv);

@@ -59,6 +59,8 @@ static json_t *value_of(const struct writer_node *node)
 		return string_value(node->string);
 	case WRITER_BOOLEAN:
 		return json_boolean(node->boolean);
+	case WRITER_INTEGER:
+		return json_integer((int64_t)node->number);
 	case WRITER_COUNT:
 	case WRITER_SIZE:
 	case WRITER_RATE:

@@ -113,19 +113,35 @@ static char *list_text(const struct writer_node *list)
 	return text;
 }
 
+/* "key=value,key=value" */
+static char *pairs_text(const struct writer_node *object)
+{
+	char *text = xstrdup("");
+
+	for (const struct writer_node *child = object->children.first; child; child = child->next) {
+		CLEANUP_FREE char *before = text;
+		CLEANUP_FREE char *value = value_text(child, false);
+
+		text = xasprintf("%s%s%s=%s", before, before[0] ? "," : "", child->key, value);
+	}
+	return text;
+}
+
 static char *value_text(const struct writer_node *node, bool in_table)
 {
 	char text[32];
 
 	switch ((enum writer_kind)node->kind) {
 	case WRITER_OBJECT:
-		return xstrdup("");
+		return node->style == WRITER_PAIRS ? pairs_text(node) : xstrdup("");
 	case WRITER_LIST:
 		return list_text(node);
 	case WRITER_STRING:
 		return printable(node->string);
 	case WRITER_BOOLEAN:
 		return xstrdup(node->boolean ? "yes" : "no");
+	case WRITER_INTEGER:
+		return xasprintf("%lld", (long long)node->number);
 	case WRITER_COUNT:
 		return xasprintf("%llu", (unsigned long long)node->number);
 	case WRITER_SIZE:
@@ -145,6 +161,12 @@ static bool is_number(const struct writer_node *node)
 	return node->kind >= WRITER_COUNT;
 }
 
+/* Has it no column? */
+static bool is_beside(const struct writer_node *cell)
+{
+	return cell->style == WRITER_BELOW || cell->style == WRITER_ASIDE;
+}
+
 /* The columns are the attributes of the first element. */
 static int table_columns(struct libscols_table *table, const struct writer_node *element, bool colour)
 {
@@ -152,7 +174,7 @@ static int table_columns(struct libscols_table *table, const struct writer_node 
 		CLEANUP_FREE char *label = label_of(cell->key);
 		struct libscols_column *column;
 
-		if (cell->style == WRITER_BELOW)
+		if (is_beside(cell))
 			continue;
 		for (char *p = label; *p; p++)
 			*p = toupper((unsigned char)*p);
@@ -175,7 +197,7 @@ static int table_line(struct libscols_table *table, const struct writer_node *el
 	for (const struct writer_node *cell = element->children.first; cell; cell = cell->next) {
 		CLEANUP_FREE char *text = value_text(cell, true);
 
-		if (cell->style == WRITER_BELOW)
+		if (is_beside(cell))
 			continue;
 		if (scols_line_set_data(line, i, text[0] ? text : "-") < 0)
 			return -1;
@@ -256,7 +278,8 @@ static int widest_label(const struct writer_node *object, int indent)
 	for (const struct writer_node *child = object->children.first; child; child = child->next) {
 		CLEANUP_FREE char *label = label_of(child->key);
 
-		if (child->kind == WRITER_OBJECT && child->style != WRITER_LINE)
+		if (child->kind == WRITER_OBJECT && child->style != WRITER_LINE &&
+			child->style != WRITER_PAIRS)
 			widest = MAX(widest, widest_label(child, indent + INDENT));
 		else if (child->kind != WRITER_LIST || is_flat_list(child))
 			widest = MAX(widest, indent + (int)strlen(label));
@@ -306,7 +329,7 @@ static enum status print_child(const struct printer *printer, const struct write
 	CLEANUP_FREE char *label = label_of(child->key);
 	CLEANUP_FREE char *value = NULL;
 
-	if (is_scalar(child) || is_flat_list(child)) {
+	if (is_scalar(child) || is_flat_list(child) || child->style == WRITER_PAIRS) {
 		value = value_text(child, false);
 		print_value(printer, label, value, child->tone, indent);
 		return STATUS_DONE;

@@ -36,6 +36,8 @@ static void node_free(struct writer_node *node)
 			node_free(node->children.first);
 		else if (node->kind == WRITER_STRING)
 			free(node->string);
+		if (node->own_key)
+			free((char *)node->key);
 		free(node);
 		node = next;
 	}
@@ -112,6 +114,25 @@ void writer_text_only(struct writer *writer, const char *key, const char *value)
 {
 	writer_string(writer, key, value);
 	writer->last->style = WRITER_TEXT;
+}
+
+void writer_pair(struct writer *writer, const char *key, size_t key_size, const char *value)
+{
+	char *copy = xcalloc(key_size + 1, 1);
+
+	memcpy(copy, key, key_size);
+	writer_string(writer, copy, value);
+	writer->last->own_key = true;
+}
+
+void writer_aside(struct writer *writer)
+{
+	writer->last->style = WRITER_ASIDE;
+}
+
+void writer_integer(struct writer *writer, const char *key, int64_t value)
+{
+	add(writer, key, WRITER_INTEGER)->number = (uint64_t)value;
 }
 
 void writer_tone(struct writer *writer, enum writer_tone tone)

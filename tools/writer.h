@@ -17,7 +17,7 @@
  *   - an object in an object is indented, unless WRITER_LINE;
  *   - a list of objects is a table.
  *
- * Keys are borrowed until writer_free(), values are copied.  Memory that runs
+ * Keys are borrowed until writer_free() (but for those of writer_pair()), values are copied.  Memory that runs
  * out ends the program.
  */
 #ifndef TOOLS_WRITER_H
@@ -36,6 +36,8 @@ enum writer_style {
 	WRITER_LINE,   /* of an object in an object: its values on one line */
 	WRITER_BELOW,  /* of a string in a table: under the row, when it is not empty */
 	WRITER_TEXT,   /* of a string: for people only, not in JSON */
+	WRITER_PAIRS,  /* of an object in an object: key=value,key=value, in tables too */
+	WRITER_ASIDE,  /* of a scalar: not in tables, which are wide enough */
 };
 
 enum writer_tone { TONE_NONE, TONE_GOOD, TONE_WEAK, TONE_BAD };
@@ -46,6 +48,7 @@ enum writer_kind {
 	WRITER_STRING,
 	WRITER_BOOLEAN,
 	WRITER_COUNT,
+	WRITER_INTEGER, /* with a sign */
 	WRITER_SIZE, /* bytes */
 	WRITER_RATE, /* bytes a second */
 	WRITER_TIME, /* ns since the epoch; 0: never */
@@ -55,6 +58,7 @@ struct writer_node {
 	struct writer_node *next; /* sibling */
 	const char *key;          /* NULL in a list and at the top */
 	uint8_t kind, style, tone;
+	bool own_key;             /* freed with the node */
 	union {
 		struct {
 			struct writer_node *first, *last;
@@ -82,6 +86,12 @@ void writer_size(struct writer *writer, const char *key, uint64_t bytes);
 void writer_rate(struct writer *writer, const char *key, uint64_t bytes_per_s);
 void writer_time(struct writer *writer, const char *key, int64_t ns);
 
+void writer_integer(struct writer *writer, const char *key, int64_t value);
+/* A string whose key (key_size bytes) is copied too. */
+void writer_pair(struct writer *writer, const char *key, size_t key_size, const char *value);
+
+/* The scalar that was written last is left out of tables. */
+void writer_aside(struct writer *writer);
 /* The colour of the attribute that was written last. */
 void writer_tone(struct writer *writer, enum writer_tone tone);
 

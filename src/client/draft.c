@@ -31,6 +31,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "client/attributes.h"
 #include "client/call.h"
 #include "client/connection.h"
 #include "client/error.h"
@@ -55,6 +56,44 @@ struct draft {
 };
 
 /* ---- options ---- */
+
+void order_deinit(struct order *order)
+{
+	free(order->labels);
+}
+
+/* The end of one that is too long tells more than its beginning. */
+static const char *cut_call_site(const char *call_site)
+{
+	size_t length = call_site ? strlen(call_site) : 0;
+
+	if (length == 0)
+		return NULL;
+	if (length > WIRE_CALL_SITE_MAX) {
+		call_site += length - WIRE_CALL_SITE_MAX;
+		while ((*call_site & 0xc0) == 0x80) /* not in the middle of a character */
+			call_site++;
+	}
+	return call_site;
+}
+
+/* Those of an object that is new. */
+static int take_attributes(struct order *order, const struct ostore_put_options *options)
+{
+	int r = check_priority(options->priority);
+
+	if (r < 0)
+		return r;
+	if (options->ttl < 0)
+		return fail(-EINVAL, "a time to live of %lld ns: it must not be negative",
+			(long long)options->ttl);
+	order->priority = options->priority;
+	order->ttl = options->ttl == OSTORE_FOREVER ? 0 : options->ttl;
+	order->call_site = cut_call_site(options->call_site);
+	if (options->pin)
+		order->flags |= WIRE_ITEM_PIN;
+	return labels_join(options->labels, options->n_labels, &order->labels, &order->labels_size);
+}
 
 int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size)
 {
@@ -101,7 +140,7 @@ int order_take(struct order *order, const struct ostore_put_options *options, ui
 	if (id128_is_zero(&order->id))
 		return fail(-EINVAL, "the id of all zeros is not allowed");
 	(void)id128_format(&order->id, order->hex);
-	return 0;
+	return take_attributes(order, &known);
 }
 
 struct wire_item order_item(const struct order *order, uint64_t size)
@@ -114,6 +153,11 @@ struct wire_item order_item(const struct order *order, uint64_t size)
 		.name = order->name,
 		.metadata = order->metadata,
 		.metadata_size = order->metadata_size,
+		.labels = order->labels,
+		.labels_size = order->labels_size,
+		.call_site = order->call_site,
+		.priority = order->priority,
+		.ttl_ns = order->ttl,
 	};
 }
 
@@ -346,7 +390,7 @@ int ostore_create(struct ostore *conn, uint64_t size, const struct ostore_put_op
 	struct ostore_object **draftp)
 {
 	struct ostore_object *object = NULL;
-	struct order order;
+	CLEANUP_ORDER struct order order = ORDER_INIT;
 	int r;
 
 	if (!draftp)
@@ -515,7 +559,7 @@ int ostore_putv(struct ostore *conn, const struct iovec *pieces, size_t n,
 {
 	CLEANUP_FREE void *gathered = NULL;
 	const void *data;
-	struct order order;
+	CLEANUP_ORDER struct order order = ORDER_INIT;
 	uint64_t size;
 	int r;
 
@@ -556,7 +600,7 @@ int ostore_put_fd(struct ostore *conn, int fd, const struct ostore_put_options *
 	struct ostore_object **objectp)
 {
 	struct waiter waiter = WAITER_INIT;
-	struct order order;
+	CLEANUP_ORDER struct order order = ORDER_INIT;
 	struct call *call;
 	struct stat st;
 	int seals, r;

@@ -20,11 +20,21 @@ struct order {
 	struct id128 id;
 	uint32_t mode, flags;
 	int64_t timeout;
-	const char *name;
+	const char *name; /* and so on: the caller's */
 	const void *metadata;
 	uint32_t metadata_size;
+	char *labels; /* its own */
+	uint32_t labels_size;
+	const char *call_site;
+	int priority;
+	int64_t ttl;
 	char hex[ID128_TEXT_SIZE]; /* for sentences */
 };
+
+#define ORDER_INIT ((struct order){ .labels = NULL })
+void order_deinit(struct order *order);
+/* An order that ends with its scope; initialize it with ORDER_INIT. */
+#define CLEANUP_ORDER __attribute__((cleanup(order_deinit)))
 
 /* Check the options (NULL: the defaults), and draw an id if there is none.
  * Return: 0, or a negative errno with its sentence. */

@@ -22,7 +22,7 @@
 #define BUFFER 256 /* events */
 
 _Static_assert((int)OSTORE_EVENT_CREATED == (int)WIRE_EVENT_CREATED &&
-	(int)OSTORE_EVENT_LOST == (int)WIRE_EVENT_LOST &&
+	(int)OSTORE_EVENT_EXPIRED == (int)WIRE_EVENT_EXPIRED &&
 	OSTORE_EVENTS_KEPT == WIRE_EVENTS_KEPT && OSTORE_EVENTS_NEW == WIRE_EVENTS_NEW,
 	"numbers are handed on");
 
@@ -303,6 +303,8 @@ const char *ostore_event_name(enum ostore_event_type type)
 		return "deleted";
 	case OSTORE_EVENT_LOST:
 		return "lost";
+	case OSTORE_EVENT_EXPIRED:
+		return "expired";
 	case OSTORE_EVENT_OVERRUN:
 		return "overrun";
 	}

@@ -6,6 +6,8 @@ src_client_libclient_la_SOURCES = \
 	src/client/address.h \
 	src/client/async.c \
 	src/client/async.h \
+	src/client/attributes.c \
+	src/client/attributes.h \
 	src/client/call.c \
 	src/client/call.h \
 	src/client/connection.c \
@@ -19,8 +21,11 @@ src_client_libclient_la_SOURCES = \
 	src/client/fork.h \
 	src/client/get.c \
 	src/client/look.c \
+	src/client/looking.c \
+	src/client/looking.h \
 	src/client/map.c \
 	src/client/map.h \
+	src/client/memory.c \
 	src/client/names.c \
 	src/client/objects.c \
 	src/client/objects.h \

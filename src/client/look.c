@@ -14,162 +14,11 @@
 #include "client/call.h"
 #include "client/connection.h"
 #include "client/error.h"
+#include "client/looking.h"
 #include "config.h"
 #include "util/cleanup.h"
 
 #define LIST_PAGE 256
-
-/* ---- memory of a result ---- */
-
-struct block {
-	struct block *next;
-	_Alignas(16) char bytes[];
-};
-
-static void *block_take(struct block **blocks, size_t size)
-{
-	struct block *block = calloc(1, sizeof *block + size);
-
-	if (!block)
-		return NULL;
-	block->next = *blocks;
-	*blocks = block;
-	return block->bytes;
-}
-
-static void *block_copy(struct block **blocks, const void *bytes, size_t size)
-{
-	void *copy = block_take(blocks, size + 1); /* the last byte ends a text */
-
-	if (copy && size > 0)
-		memcpy(copy, bytes, size);
-	return copy;
-}
-
-static void blocks_free(struct block *blocks)
-{
-	while (blocks) {
-		struct block *next = blocks->next;
-
-		free(blocks);
-		blocks = next;
-	}
-}
-
-/* Every result begins with this; the caller's pointer is to what follows. */
-struct result {
-	struct block *blocks;
-	_Alignas(16) char array[];
-};
-
-static struct result *result_of(void *array)
-{
-	return (struct result *)((char *)array - offsetof(struct result, array));
-}
-
-static void result_free(void *array)
-{
-	if (!array)
-		return;
-	blocks_free(result_of(array)->blocks);
-	free(result_of(array));
-}
-
-/* An array that grows: elements of one size, in a result. */
-struct growing {
-	struct result *result;
-	size_t element_size;
-	size_t n, room;
-};
-
-static int growing_reserve(struct growing *growing, size_t n)
-{
-	size_t room = MAX(growing->n + n, 2 * growing->room);
-	struct result *result;
-
-	if (growing->result && growing->n + n <= growing->room)
-		return 0;
-	room = MAX(room, (size_t)1);
-	result = realloc(growing->result, sizeof *result + room * growing->element_size);
-	if (!result)
-		return -ENOMEM;
-	if (!growing->result)
-		result->blocks = NULL;
-	growing->result = result;
-	growing->room = room;
-	return 0;
-}
-
-static void *growing_at(const struct growing *growing, size_t i)
-{
-	return growing->result->array + i * growing->element_size;
-}
-
-static void growing_deinit(struct growing *growing)
-{
-	if (growing->result)
-		result_free(growing->result->array);
-	growing->result = NULL;
-}
-
-/* ---- items to infos ---- */
-
-static const char *const *copy_names(struct block **blocks, const char *names, size_t size)
-{
-	const char **list;
-	char *texts;
-	size_t n = 0;
-
-	for (size_t i = 0; i < size; i++)
-		n += names[i] == '\0';
-	list = block_take(blocks, (n + 1) * sizeof *list);
-	texts = block_copy(blocks, names, size);
-	if (!list || !texts)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		list[i] = texts;
-		texts += strlen(texts) + 1;
-	}
-	return list;
-}
-
-static int copy_info(struct block **blocks, const struct wire_item *item, struct ostore_info *info)
-{
-	*info = (struct ostore_info){
-		.size = item->size,
-		.metadata_size = item->metadata_size,
-		.state = (enum ostore_state)item->state,
-		.refs = item->refs,
-		.pins = item->pins,
-		.uid = item->uid,
-		.gid = item->gid,
-		.mode = item->mode,
-		.created_ns = item->created_ns,
-		.last_access_ns = item->last_access_ns,
-		.accesses = item->accesses,
-	};
-	memcpy(&info->id, &item->id, sizeof info->id);
-	info->names = copy_names(blocks, item->names, item->names_size);
-	info->metadata = block_copy(blocks, item->metadata, item->metadata_size);
-	return info->names && info->metadata ? 0 : -ENOMEM;
-}
-
-/* ---- one call whose packets are collected ---- */
-
-static int look(struct ostore *conn, struct call *call, void *user,
-	int (*collect)(struct call *, const struct wire_reply *), void (*restart)(struct call *),
-	uint64_t *cursorp, const char *what)
-{
-	int r;
-
-	call->user = user;
-	call->collect = collect;
-	call->restart = restart;
-	r = call_one(conn, call, CALL_PATIENT, "%s", what);
-	*cursorp = call->cursor;
-	call_end(conn, call);
-	return r;
-}
 
 /* ---- list ---- */
 
@@ -203,13 +52,23 @@ static void restart_list(struct call *call)
 
 int ostore_list(struct ostore *conn, struct ostore_info **infosp, size_t *np)
 {
+	return ostore_list_matching(conn, NULL, infosp, np);
+}
+
+int ostore_list_matching(struct ostore *conn, const struct ostore_filter *filter,
+	struct ostore_info **infosp, size_t *np)
+{
+	CLEANUP_FREE char *labels = NULL;
+	struct wire_request asked;
 	struct listing listing = { .infos = { .element_size = sizeof(struct ostore_info) } };
 	uint64_t cursor = 0;
 	int r;
 
 	if (!infosp || !np)
 		return fail(-EINVAL, "list: no place for the result");
-	r = connection_enter(conn);
+	r = filter_take(filter, &asked, &labels);
+	if (r == 0)
+		r = connection_enter(conn);
 	if (r < 0)
 		return r;
 	if (growing_reserve(&listing.infos, LIST_PAGE) < 0)
@@ -223,6 +82,9 @@ int ostore_list(struct ostore *conn, struct ostore_info **infosp, size_t *np)
 			break;
 		}
 		listing.n_before = listing.infos.n;
+		call->request.name = asked.name;
+		call->request.labels = asked.labels;
+		call->request.labels_size = asked.labels_size;
 		call->request.cursor = cursor;
 		call->request.limit = LIST_PAGE;
 		r = look(conn, call, &listing, collect_list, restart_list, &cursor, "list");
@@ -262,30 +124,14 @@ static int collect_stat(struct call *call, const struct wire_reply *reply)
 		r->seen = true;
 		if (copy_info(&r->result->blocks, item, &stat->info) < 0)
 			return -ENOMEM;
-		stat->address = item->address;
-		stat->charged_bytes = item->charged_bytes;
-		stat->resident_bytes = item->resident_bytes;
-		stat->deleted = item->flags & WIRE_ITEM_DELETED;
+		copy_stat(item, stat);
 	}
 	if (growing_reserve(&r->holders, reply->n_holders) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < reply->n_holders; i++) {
-		const struct wire_holder *from = &reply->holders[i];
-		struct ostore_holder *holder = growing_at(&r->holders, r->holders.n);
-		const char *text = block_copy(&r->result->blocks, from->text, strlen(from->text));
-
-		if (!text)
+		if (copy_holder(&r->result->blocks, &reply->holders[i],
+			growing_at(&r->holders, r->holders.n)) < 0)
 			return -ENOMEM;
-		*holder = (struct ostore_holder){
-			.kind = (enum ostore_holder_kind)from->kind,
-			.pid = (pid_t)from->pid,
-			.uid = from->uid,
-			.refs = from->refs,
-			.pins = from->pins,
-			.comm = from->kind == OSTORE_HOLDER_CONNECTION ? text : NULL,
-			.name = from->kind == OSTORE_HOLDER_NAME ? text : NULL,
-			.expires_ns = from->expires_ns,
-		};
 		r->holders.n++;
 	}
 	return 0;

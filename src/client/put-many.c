@@ -242,11 +242,14 @@ static int add_small(struct many *many, size_t i, const struct order *order, uin
 	void *gathered = NULL;
 	int r;
 
-	if (value->n_pieces > 1) {
-		gathered = malloc(size + 1);
+	if (value->n_pieces > 1 || order->labels) { /* labels end with the order */
+		gathered = malloc(size + order->labels_size + 1);
 		if (!gathered)
 			return fail_memory();
 		pieces_copy(gathered, value->pieces, value->n_pieces);
+		if (order->labels)
+			item.labels = memcpy((char *)gathered + size, order->labels,
+				order->labels_size);
 	}
 	item.data_size = (uint32_t)size;
 	if (size > 0)
@@ -266,7 +269,7 @@ static int add_small(struct many *many, size_t i, const struct order *order, uin
 static int add(struct many *many, size_t i)
 {
 	const struct ostore_value *value = &many->values[i];
-	struct order order;
+	CLEANUP_ORDER struct order order = ORDER_INIT;
 	uint64_t size;
 	int r = pieces_size(value->pieces, value->n_pieces, &size);
 

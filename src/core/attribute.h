@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * core/attribute.h - what is said of an object besides its bytes (R16)
+ * core/attribute.h - what is said of an object besides its bytes (R17)
  *
  * Priority and hard pin are in the object's record.  Labels, time to live and call
  * site, which few objects have, are one blob (struct attributes_record in

@@ -108,8 +108,7 @@
  *      does.  What waits and is larger than a new capacity: -EFBIG; larger than a new
  *      quota: -EDQUOT; larger than what the machine has at present: goes on waiting.
  *      What was configured at run time is noted for the heir; a limit is not.
- *
- *  R16 Attributes are given at the creation, and changed by SET of the owner uid
+ *  R17 Attributes are given at the creation, and changed by SET of the owner uid
  *      or uid 0 (else -EACCES).  Of objects that may be evicted, those of the lowest
  *      priority go first; R4's order holds within one.  A SET of the priority, and
  *      an unpin, count as a use.  An object that is pinned hard is never a victim;

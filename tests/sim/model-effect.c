@@ -428,7 +428,7 @@ static void reply_seal(struct model *m, struct wait *wait, const struct core_eff
 	check_statuses(wait, &effect->reply);
 }
 
-/* R16 */
+/* R17 */
 static void check_attributes(const struct object *o, const struct wire_item *item)
 {
 	const char *call_site = request_call_site(o->attributes.call_site);
@@ -436,16 +436,16 @@ static void check_attributes(const struct object *o, const struct wire_item *ite
 	uint32_t size = request_labels(&o->attributes, labels);
 
 	if (item->labels_size != size || memcmp(item->labels ? item->labels : "", labels, size) != 0)
-		broken("R16: object %d is told with labels that are not its own", o->id);
+		broken("R17: object %d is told with labels that are not its own", o->id);
 	if (!item->call_site != !call_site || (call_site && strcmp(item->call_site, call_site) != 0))
-		broken("R16: object %d is told with another call site", o->id);
+		broken("R17: object %d is told with another call site", o->id);
 	if (item->priority != o->attributes.priority)
-		broken("R16: object %d is told with priority %d, not %d", o->id, item->priority,
+		broken("R17: object %d is told with priority %d, not %d", o->id, item->priority,
 			o->attributes.priority);
 	if (!(item->flags & WIRE_ITEM_PIN) != !o->pinned)
-		broken("R16: object %d is said %sto be pinned", o->id, o->pinned ? "not " : "");
+		broken("R17: object %d is said %sto be pinned", o->id, o->pinned ? "not " : "");
 	if (!item->expires_ns != !o->expires)
-		broken("R16: object %d is said to expire at %lld, and does at %lld", o->id,
+		broken("R17: object %d is said to expire at %lld, and does at %lld", o->id,
 			(long long)item->expires_ns, (long long)o->expires);
 }
 

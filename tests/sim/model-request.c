@@ -344,7 +344,7 @@ static int request_seal(struct model *m, struct wait *wait, uint32_t item, int i
 	return 0;
 }
 
-/* ---- attributes (R16) ---- */
+/* ---- attributes (R17) ---- */
 
 static bool is_valid(const struct attributes *attributes)
 {

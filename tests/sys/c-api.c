@@ -992,6 +992,171 @@ static void a_long_list_comes_in_pages(void)
 	ostore_close(conn);
 }
 
+/* ---- attributes ---- */
+
+#define LABELS(...) .labels = (const char *const[]){ __VA_ARGS__ }, \
+	.n_labels = sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
+#define CHANGES(...) (&(struct ostore_changes){ .size = sizeof(struct ostore_changes), __VA_ARGS__ })
+#define FILTER(...) (&(struct ostore_filter){ .size = sizeof(struct ostore_filter), __VA_ARGS__ })
+
+static size_t count_matching(struct ostore *conn, const struct ostore_filter *filter)
+{
+	struct ostore_info *infos;
+	size_t n;
+
+	CHECK_INT(ostore_list_matching(conn, filter, &infos, &n), 0);
+	ostore_list_free(infos);
+	return n;
+}
+
+static void check_attributes(struct ostore *conn, const ostore_id *id, const char *call_site)
+{
+	struct ostore_stat *stat;
+
+	CHECK_INT(ostore_stat(conn, id, &stat), 0);
+	CHECK(strcmp(stat->info.labels[0], "a=1") == 0 && strcmp(stat->info.labels[1], "c-api=") == 0);
+	CHECK(stat->info.labels[2] == NULL);
+	CHECK_INT(stat->info.priority, -15);
+	CHECK(stat->info.pinned && stat->info.expires_ns > 0);
+	CHECK(strcmp(stat->info.call_site, call_site) == 0);
+	ostore_stat_free(stat);
+}
+
+static void attributes_come_with_every_way_to_create(void)
+{
+	struct ostore *conn = connect_or_die();
+	char long_site[400];
+	const struct ostore_put_options *options = OPTIONS(LABELS("c-api=", "a=1"), .priority = -15,
+		.ttl = 3600 * INT64_C(1000000000), .pin = true, .call_site = long_site);
+	static char big[2 << 20];
+	const struct iovec pieces[] = { { (char *)"ab", 2 }, { (char *)"c", 1 } };
+	const struct ostore_value values[] = { { pieces, 2, options }, { pieces, 1, options },
+		{ pieces, 0, options } };
+	struct ostore_object *objects[6];
+	ostore_id ids[6];
+
+	memset(long_site, 's', sizeof long_site);
+	long_site[sizeof long_site - 1] = '\0';
+	CHECK_INT(ostore_put(conn, "abc", 3, options, &objects[0]), 0);
+	CHECK_INT(ostore_put(conn, big, sizeof big, options, &objects[1]), 0);
+	CHECK_INT(ostore_create(conn, 100, options, &objects[2]), 0);
+	CHECK_INT(ostore_seal(objects[2], false), 0);
+	CHECK_INT(ostore_put_many(conn, values, 3, 0, objects + 3, NULL), 0);
+	for (int i = 0; i < 6; i++) {
+		ids[i] = *ostore_object_id(objects[i]);
+		check_attributes(conn, &ids[i], long_site + sizeof long_site - 1 - 255);
+	}
+	CHECK_INT(count_matching(conn, FILTER(LABELS("c-api"))), 6);
+	CHECK_INT(count_matching(conn, FILTER(LABELS("c-api", "a=2"))), 0);
+	CHECK_INT(ostore_set(conn, &ids[0], CHANGES(LABELS("a=2"), .set_priority = true, .priority = 3,
+				     .unpin = true, .set_ttl = true)), 0);
+	CHECK_INT(count_matching(conn, FILTER(LABELS("c-api", "a=2"))), 1);
+	ostore_release_many(objects, 6);
+	CHECK_INT(ostore_delete(conn, ids, 6, NULL), 0);
+	ostore_close(conn);
+}
+
+static void attributes_that_cannot_be_are_refused(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *object = put_pattern(conn, 10, 1);
+	const ostore_id *id = ostore_object_id(object), none = random_id();
+	struct ostore_stat *stats;
+	size_t n;
+
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(LABELS("no label")), NULL), -EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(LABELS("a=1", "a=2")), NULL), -EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(.n_labels = 1), NULL), -EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(LABELS(NULL)), NULL), -EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(.priority = 16), NULL), -EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(.ttl = -1), NULL), -EINVAL);
+	CHECK_INT(ostore_put(conn, "", 0, OPTIONS(.ttl = OSTORE_FOREVER, .hold = true), NULL), 0);
+	CHECK_INT(ostore_set(conn, id, NULL), -EINVAL);
+	CHECK_INT(ostore_set(conn, NULL, CHANGES(.pin = true)), -EINVAL);
+	CHECK_INT(ostore_set(conn, id, &(struct ostore_changes){ .pin = true }), -EINVAL);
+	CHECK_INT(ostore_set(conn, id, CHANGES(.pin = true, .unpin = true)), -EINVAL);
+	CHECK_INT(ostore_set(conn, id, CHANGES(.set_priority = true, .priority = -16)), -EINVAL);
+	CHECK_INT(ostore_set(conn, id, CHANGES(.set_ttl = true, .ttl = -1)), -EINVAL);
+	CHECK_INT(ostore_set(conn, id, CHANGES(.priority = 100, .ttl = -1)), 0); /* not to be set */
+	CHECK_INT(ostore_set(conn, &none, CHANGES(.pin = true)), -ENOENT);
+	CHECK_INT(ostore_memory(conn, NULL, NULL, &n), -EINVAL);
+	CHECK_INT(ostore_memory(conn, &(struct ostore_filter){ .size = 0 }, &stats, &n), -EINVAL);
+	ostore_release(object);
+	ostore_close(conn);
+}
+
+static void an_object_goes_with_its_time(void)
+{
+	struct ostore *conn = connect_or_die();
+	struct ostore_subscription *events;
+	struct ostore_object *object, *mapped, *again;
+	struct ostore_event event;
+	ostore_id id;
+
+	CHECK_INT(ostore_subscribe(conn, OSTORE_EVENTS_NEW, &events), 0);
+	CHECK_INT(ostore_put(conn, "abc", 3, OPTIONS(.ttl = 50 * 1000000), &object), 0);
+	id = *ostore_object_id(object);
+	CHECK_INT(ostore_get(conn, &id, 1, 0, OSTORE_GET_MAP, &mapped), 0);
+	do
+		CHECK_INT(ostore_next_event(events, 20 * INT64_C(1000000000), &event), 0);
+	while (event.type != OSTORE_EVENT_EXPIRED || memcmp(&event.id, &id, sizeof id) != 0);
+	CHECK(strcmp(ostore_event_name(event.type), "expired") == 0);
+	CHECK(memcmp(ostore_data(mapped), "abc", 3) == 0); /* what is mapped stays */
+	ostore_release(mapped);
+	ostore_release(object);
+	CHECK_INT(ostore_get(conn, &id, 1, OSTORE_FOREVER, 0, &again), -ENOENT);
+	CHECK(strstr(ostore_strerror(conn), "time to live"));
+	ostore_unsubscribe(events);
+	ostore_close(conn);
+}
+
+static void memory_tells_who_holds_what(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	static ostore_token tokens[2000];
+	struct ostore_object *object, *mapped;
+	struct ostore_stat *stats;
+	size_t n, n_leases = 0;
+	ostore_id id;
+
+	CHECK_INT(ostore_put(conn, "abc", 3, OPTIONS(.name = "c-api memory", LABELS("memory=1")),
+			  &object), 0);
+	CHECK_INT(ostore_put(conn, "defg", 4, OPTIONS(.hold = true, LABELS("memory=2")), NULL), 0);
+	id = *ostore_object_id(object);
+	CHECK_INT(ostore_get(other, &id, 1, 0, OSTORE_GET_MAP, &mapped), 0);
+	for (size_t i = 0; i < 2000; i++) /* more than one page of holders */
+		CHECK_INT(ostore_export(object, &tokens[i]), 0);
+	CHECK_INT(ostore_memory(conn, FILTER(LABELS("memory")), &stats, &n), 0);
+	CHECK_INT(n, 2);
+	CHECK_INT(stats[0].n_holders, 2003);
+	CHECK_INT(stats[0].holders[0].kind, OSTORE_HOLDER_CONNECTION);
+	CHECK_INT(stats[0].holders[0].pins, 0);
+	CHECK_INT(stats[0].holders[1].pins, 1);
+	CHECK_INT(stats[0].holders[1].pid, getpid());
+	CHECK(strcmp(stats[0].holders[2].name, "c-api memory") == 0);
+	for (size_t i = 3; i < stats[0].n_holders; i++)
+		n_leases += stats[0].holders[i].kind == OSTORE_HOLDER_LEASE;
+	CHECK_INT(n_leases, 2000);
+	CHECK_INT(stats[0].info.refs, 2003);
+	CHECK(stats[1].info.held && stats[1].n_holders == 0 && stats[1].info.refs == 1);
+	CHECK(memcmp(&stats[0].info.id, &id, sizeof id) == 0);
+	ostore_memory_free(stats);
+	CHECK_INT(ostore_delete(conn, &id, 1, NULL), 0);
+	CHECK_INT(ostore_memory(conn, FILTER(LABELS("memory=1")), &stats, &n), 0);
+	CHECK_INT(n, 1); /* mapped, and so still in memory */
+	CHECK(stats[0].deleted);
+	ostore_memory_free(stats);
+	ostore_release(mapped);
+	ostore_release(object);
+	ostore_close(other);
+	CHECK_INT(count_matching(conn, FILTER(LABELS("memory"))), 1);
+	CHECK_INT(ostore_memory(conn, FILTER(.pattern = "no such name"), &stats, &n), 0);
+	CHECK_INT(n, 0);
+	ostore_memory_free(stats);
+	ostore_memory_free(NULL);
+	ostore_close(conn);
+}
+
 static void stats_and_config_are_filled(void)
 {
 	struct ostore *conn = connect_or_die();
@@ -1447,6 +1612,10 @@ static const struct test tests[] = {
 	TEST(a_deleted_object_stays_for_those_who_map_it),
 	TEST(list_and_stat_tell_everything),
 	TEST(a_long_list_comes_in_pages),
+	TEST(attributes_come_with_every_way_to_create),
+	TEST(attributes_that_cannot_be_are_refused),
+	TEST(an_object_goes_with_its_time),
+	TEST(memory_tells_who_holds_what),
 	TEST(stats_and_config_are_filled),
 	TEST(a_full_store_says_who_fills_it),
 	TEST(many_for_whom_there_is_no_room_are_told),

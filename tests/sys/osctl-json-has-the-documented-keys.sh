@@ -43,6 +43,12 @@ mode str
 created_ns int
 last_access_ns int
 accesses int"
+attributes="labels dict
+expires_ns int
+priority int
+pinned bool
+held bool
+call_site str"
 
 keys_are ls <<EOF
 [] 0
@@ -54,6 +60,7 @@ keys_are ls <<EOF
 $(echo "$info" | sed 's/^/[]./')
 [].names list
 [].names[] 1
+$(echo "$attributes" | sed 's/^/[]./')
 EOF
 echo hello | "$OSCTL" put - >/dev/null || fail "put"
 "$OSCTL" ls --json | "$PYTHON" -c '
@@ -72,6 +79,7 @@ keys_are stat "$id" <<EOF
 $(echo "$info" | sed 's/^/./')
 .names list
 .names[] 1
+$(echo "$attributes" | sed 's/^/./')
 .address str
 .charged_bytes int
 .resident_bytes int
@@ -140,6 +148,40 @@ assert [event["event"] for event in events[:2]] == ["created", "sealed"], events
 assert all(re.fullmatch("[0-9a-f]{32}", event["id"]) for event in events), events
 assert events[0]["size"] == 6 and 1.6e18 < events[0]["time_ns"] < 1e19, events
 ' || fail "the keys of events"
+keys_are set "$id" --label job=7 <<EOF
+.id str
+EOF
+keys_are memory --group-by uid <<EOF
+.totals dict
+.totals.objects int
+.totals.charged_bytes int
+.totals.pinned_bytes int
+.totals.evictable_bytes int
+.totals.refs int
+.totals.pins int
+.groups list
+.groups[] 1
+.groups[].group str
+.groups[].objects int
+.groups[].charged_bytes int
+.groups[].refs int
+.groups[].pins int
+.references list
+.references[] 3
+.references[].group str
+.references[].kind str
+.references[].pid int
+.references[].uid int
+.references[].comm str
+.references[].name str
+.references[].refs int
+.references[].pins int
+.references[].size int
+.references[].id str
+.references[].expires_ns int
+.references[].deleted bool
+.references[].call_site str
+EOF
 keys_are rm "$id" <<EOF
 .deleted list
 .deleted[] 1

@@ -27,8 +27,8 @@ expect events --no-follow <<'E1'
        2  DATE  sealed   0123456789abcdef0123456789abcdef  1.5 MiB
 E1
 expect ls <<'E2'
-ID                                  SIZE METADATA SIZE STATE    REFS PINS UID GID MODE CREATED LAST ACCESS ACCESSES NAMES   TYPE
-0123456789abcdef0123456789abcdef 1.5 MiB           0 B resident    1    0 UID GID 0644 AGE AGE        0 weights -
+ID                                  SIZE METADATA SIZE STATE    REFS PINS UID GID MODE CREATED LAST ACCESS ACCESSES NAMES   LABELS TYPE
+0123456789abcdef0123456789abcdef 1.5 MiB           0 B resident    1    0 UID GID 0644 AGE AGE        0 weights -      -
 E2
 expect stat weights <<'E2'
 id             0123456789abcdef0123456789abcdef
@@ -44,6 +44,12 @@ created        DATE
 last access    DATE
 accesses       0
 names          weights
+labels         -
+expires        -
+priority       0
+pinned         no
+held           no
+call site      -
 type           -
 address        ARENA
 charged        1.5 MiB
@@ -52,6 +58,18 @@ deleted        no
 holders
   KIND PID UID COMM NAME REFS PINS EXPIRES
   name PID UID - weights 1 0 -
+E2
+expect memory <<'E2'
+totals
+  objects    1
+  charged    1.5 MiB
+  pinned     0 B
+  evictable  0 B
+  refs       1
+  pins       0
+references
+  KIND PID UID COMM NAME REFS PINS SIZE ID EXPIRES CALL SITE
+  name PID UID - weights 1 0 1.5 MiB 0123456789abcdef0123456789abcdef - -
 E2
 expect status <<'E2'
 capacity             64 MiB

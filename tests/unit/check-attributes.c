@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is said of objects besides their bytes: rule R16 of core/core.h, and LIST by it. */
+/* What is said of objects besides their bytes: rule R17 of core/core.h, and LIST by it. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
