@@ -62,7 +62,7 @@ static uint8_t next(struct program *program)
 
 static struct broker broker;
 static struct broker_options options;
-static const struct core_quota quotas[] = { { .uid = (uid_t)-1, .bytes = 6 << 20 } };
+static const struct core_quota quotas[] = { { .uid = (uid_t)-1, .limit = 6 << 20, .of = CORE_BYTES } };
 static const struct core_config config_first = {
 	.capacity = 8 << 20,
 	.max_fds = 96,
