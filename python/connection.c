@@ -426,6 +426,18 @@ static PyMethodDef connection_methods[] = {
 	{"wait", connection_wait, METH_VARARGS,
 		"wait(ids, num, timeout, /) -> bytes\n\n"
 		"Wait for num objects; a byte for each tells whether it is there (ostore_wait)."},
+	{"get_begin", connection_get_begin, METH_VARARGS,
+		"get_begin(ids, timeout, flags, user, /) -> Request | list[Object]\n\n"
+		"Ask for objects, and do not wait (ostore_get_begin)."},
+	{"wait_begin", connection_wait_begin, METH_VARARGS,
+		"wait_begin(ids, num, timeout, user, /) -> Request\n\n"
+		"Ask which objects are there, and do not wait (ostore_wait_begin)."},
+	{"poll_fd", connection_poll_fd, METH_NOARGS,
+		"poll_fd() -> int\n\nReadable when dispatch() has something to do (ostore_poll_fd)."},
+	{"dispatch", connection_dispatch, METH_NOARGS,
+		"dispatch() -> list[Request]\n\nThe requests that are done (ostore_dispatch)."},
+	{"subscribe", connection_subscribe, METH_VARARGS,
+		"subscribe(since, /) -> Subscription\n\nBegin to read events (ostore_subscribe)."},
 	{"import_", connection_import, METH_VARARGS,
 		"import_(id, token, /) -> Object\n\nLoad a reference that travelled (ostore_import)."},
 	{"hold", connection_hold, METH_VARARGS,

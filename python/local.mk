@@ -5,10 +5,12 @@
 ostore_python_files = \
 	python/ostore/__init__.py \
 	python/ostore/__init__.pyi \
+	python/ostore/_async.py \
 	python/ostore/_broker.py \
 	python/ostore/_client.py \
 	python/ostore/_draft.py \
 	python/ostore/_errors.py \
+	python/ostore/_events.py \
 	python/ostore/_format.py \
 	python/ostore/_ostore.pyi \
 	python/ostore/_ref.py \
@@ -17,9 +19,11 @@ ostore_python_files = \
 	python/ostore/py.typed \
 	$(NULL)
 ostore_python_tests = \
+	python/tests/test_async.py \
 	python/tests/test_broker.py \
 	python/tests/test_client.py \
 	python/tests/test_draft.py \
+	python/tests/test_events.py \
 	python/tests/test_format.py \
 	python/tests/test_interface.py \
 	python/tests/test_processes.py \
@@ -46,6 +50,7 @@ python_ostore__ostore_abi3_la_SOURCES = \
 	python/module.h \
 	python/object.c \
 	python/put.c \
+	python/request.c \
 	python/tree-decode.c \
 	python/tree-encode.c \
 	$(NULL)

@@ -154,12 +154,15 @@ static int module_exec(PyObject *module)
 		return -1;
 	if (add_type(module, &connection_spec, &state->connection_type) < 0 ||
 		add_type(module, &object_spec, &state->object_type) < 0 ||
-		add_type(module, &draft_spec, &state->draft_type) < 0)
+		add_type(module, &draft_spec, &state->draft_type) < 0 ||
+		add_type(module, &request_spec, &state->request_type) < 0 ||
+		add_type(module, &subscription_spec, &state->subscription_type) < 0)
 		return -1;
 	if (PyModule_AddIntConstant(module, "GET_REF", OSTORE_GET_REF) < 0 ||
 		PyModule_AddIntConstant(module, "GET_COW", OSTORE_GET_COW) < 0 ||
 		PyModule_AddIntConstant(module, "METADATA_MAX", OSTORE_METADATA_MAX) < 0 ||
 		PyModule_AddIntConstant(module, "ALIGN", OSTORE_DATA_ALIGN) < 0 ||
+		PyModule_AddObject(module, "EVENTS_NEW", PyLong_FromUnsignedLongLong(OSTORE_EVENTS_NEW)) < 0 ||
 		PyModule_AddObject(module, "FOREVER", PyLong_FromLongLong(OSTORE_FOREVER)) < 0 ||
 		PyModule_AddStringConstant(module, "OSTORED_PATH", OSTORED_PATH) < 0 ||
 		PyModule_AddStringConstant(module, "VERSION", ostore_version()) < 0)
@@ -175,6 +178,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 	Py_VISIT(state->connection_type);
 	Py_VISIT(state->object_type);
 	Py_VISIT(state->draft_type);
+	Py_VISIT(state->request_type);
+	Py_VISIT(state->subscription_type);
 	return 0;
 }
 
@@ -186,6 +191,8 @@ static int module_clear(PyObject *module)
 	Py_CLEAR(state->connection_type);
 	Py_CLEAR(state->object_type);
 	Py_CLEAR(state->draft_type);
+	Py_CLEAR(state->request_type);
+	Py_CLEAR(state->subscription_type);
 	return 0;
 }
 

@@ -26,7 +26,7 @@
 
 struct module_state {
 	PyObject *errors; /* the module ostore._errors */
-	PyTypeObject *connection_type, *object_type, *draft_type;
+	PyTypeObject *connection_type, *object_type, *draft_type, *request_type, *subscription_type;
 };
 
 /*
@@ -40,7 +40,7 @@ struct connection {
 	bool closing;
 };
 
-extern PyType_Spec connection_spec, object_spec, draft_spec;
+extern PyType_Spec connection_spec, object_spec, draft_spec, request_spec, subscription_spec;
 
 struct module_state *module_state_of(PyObject *object);
 
@@ -70,7 +70,7 @@ int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size);
 /* End a call that made a handle: its Python object, or NULL and the exception. */
 PyObject *finish_object(struct connection *connection, int r, struct ostore_object *handle);
 
-/* Methods of connections in files of their own: put.c, inspect.c. */
+/* Methods of connections in files of their own: put.c, inspect.c, request.c. */
 PyObject *connection_put(PyObject *self, PyObject *args);
 PyObject *connection_put_many(PyObject *self, PyObject *args);
 PyObject *connection_create(PyObject *self, PyObject *args);
@@ -79,6 +79,11 @@ PyObject *list_of_objects(struct connection *connection, struct ostore_object **
 	Py_ssize_t n, bool writable);
 PyObject *connection_list(PyObject *self, PyObject *unused);
 PyObject *connection_stats(PyObject *self, PyObject *unused);
+PyObject *connection_get_begin(PyObject *self, PyObject *args);
+PyObject *connection_wait_begin(PyObject *self, PyObject *args);
+PyObject *connection_poll_fd(PyObject *self, PyObject *unused);
+PyObject *connection_dispatch(PyObject *self, PyObject *unused);
+PyObject *connection_subscribe(PyObject *self, PyObject *args);
 
 /* Values without pickle: tree-encode.c has the format. */
 PyObject *tree_encode(PyObject *module, PyObject *args);

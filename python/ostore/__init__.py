@@ -25,6 +25,7 @@ from ._errors import (
     OutOfDiskError,
     PermissionDenied,
 )
+from ._events import Events
 from ._ostore import VERSION as __version__
 from ._ref import ObjectRef
 from ._session import (
@@ -33,7 +34,9 @@ from ._session import (
     create,
     delete,
     empty,
+    events,
     get,
+    get_async,
     get_buffer,
     get_metadata,
     hold,
@@ -46,6 +49,7 @@ from ._session import (
     stats,
     unhold,
     wait,
+    wait_async,
 )
 
 # All but list(), which shall not replace the builtin.
@@ -54,6 +58,7 @@ __all__ = [
     "Client",
     "Draft",
     "Error",
+    "Events",
     "GetTimeoutError",
     "ObjectExistsError",
     "ObjectLostError",
@@ -67,7 +72,9 @@ __all__ = [
     "create",
     "delete",
     "empty",
+    "events",
     "get",
+    "get_async",
     "get_buffer",
     "get_metadata",
     "hold",
@@ -79,4 +86,5 @@ __all__ = [
     "stats",
     "unhold",
     "wait",
+    "wait_async",
 ]

@@ -9,8 +9,10 @@ import pwd
 import weakref
 
 from . import _format, _ostore
+from ._async import Requests
 from ._draft import Draft
 from ._errors import ObjectNotFoundError, PermissionDenied
+from ._events import Events
 from ._ref import ObjectRef
 
 # How many values a client can make again without asking, see _remember().
@@ -65,6 +67,25 @@ def _checked(refs):
     return refs
 
 
+def _checked_for_wait(refs, num_returns):
+    if isinstance(refs, ObjectRef):
+        raise TypeError("wait() takes a list of references")
+    refs = _checked(refs)
+    if len(set(refs)) != len(refs):
+        raise ValueError("wait() takes each reference once")
+    if not 1 <= num_returns <= len(refs):
+        raise ValueError(f"num_returns is {num_returns}, but there are {len(refs)} references")
+    return refs
+
+
+def _sort(refs, num_returns, there):
+    """The first num_returns references whose byte tells that they are there, and the others."""
+    ready, pending = [], []
+    for ref, is_there in zip(refs, there):
+        (ready if is_there and len(ready) < num_returns else pending).append(ref)
+    return ready, pending
+
+
 def _contiguous(strided):
     """The elements of a strided array in C order, as something that exports a plain buffer."""
     import numpy
@@ -98,6 +119,7 @@ class Client:
     def __init__(self, address=None, *, trust_uids=()):
         self._connection = _ostore.Connection(None if address is None else os.fspath(address))
         self._address = self._connection.address
+        self._requests = Requests(self._connection)
         self._trusted = frozenset(trust_uids)
         # References that remember their value, oldest first: see _remember().
         self._recent = collections.deque()
@@ -126,6 +148,7 @@ class Client:
         """
         while self._recent:
             self._forget(self._recent.popleft())
+        self._requests.close()
         self._connection.close()
 
     # ---- creating
@@ -234,6 +257,22 @@ class Client:
             return self._get([refs], writable, timeout)[0]
         return self._get(_checked(refs), writable, timeout)
 
+    async def get_async(self, refs, *, writable=False, timeout=None):
+        """get_async(refs, *, writable=False, timeout=None) -> object
+
+        get() for coroutines: the event loop runs on meanwhile, and thousands may
+        wait at once. Cancelling the task gives the request up. `await ref` does
+        the same. Wraps ostore_get_begin(3).
+        """
+        checked = _checked(refs)
+        if not checked:
+            return []
+        ids, flags = _ids(checked), _ostore.GET_COW if writable else 0
+        nanoseconds = _nanoseconds(timeout)
+        objects = await self._requests.result(lambda user: self._connection.get_begin(ids, nanoseconds, flags, user))
+        values = [self._value(ref, object, writable) for ref, object in zip(checked, objects)]
+        return values[0] if isinstance(refs, ObjectRef) else values
+
     def _get(self, refs, writable, timeout):
         if not refs:
             return []
@@ -323,18 +362,18 @@ class Client:
         Returns the first num_returns references that are ready, and the others.
         Wraps ostore_wait(3).
         """
-        if isinstance(refs, ObjectRef):
-            raise TypeError("wait() takes a list of references")
-        refs = _checked(refs)
-        if len(set(refs)) != len(refs):
-            raise ValueError("wait() takes each reference once")
-        if not 1 <= num_returns <= len(refs):
-            raise ValueError(f"num_returns is {num_returns}, but there are {len(refs)} references")
-        there = self._connection.wait(_ids(refs), num_returns, _nanoseconds(timeout))
-        ready, pending = [], []
-        for ref, is_there in zip(refs, there):
-            (ready if is_there and len(ready) < num_returns else pending).append(ref)
-        return ready, pending
+        refs = _checked_for_wait(refs, num_returns)
+        return _sort(refs, num_returns, self._connection.wait(_ids(refs), num_returns, _nanoseconds(timeout)))
+
+    async def wait_async(self, refs, *, num_returns=1, timeout=None):
+        """wait_async(refs, *, num_returns=1, timeout=None) -> (list, list)
+
+        wait() for coroutines. Wraps ostore_wait_begin(3).
+        """
+        refs = _checked_for_wait(refs, num_returns)
+        ids, nanoseconds = _ids(refs), _nanoseconds(timeout)
+        there = await self._requests.result(lambda user: self._connection.wait_begin(ids, num_returns, nanoseconds, user))
+        return _sort(refs, num_returns, there)
 
     def contains(self, ref):
         """contains(ref) -> bool
@@ -388,6 +427,18 @@ class Client:
         self._connection.delete(_ids(refs))
 
     # ---- looking
+
+    def events(self, since=None, *, timeout=None):
+        """events(since=None, *, timeout=None) -> Events
+
+        Iterate over what happens to objects that the caller may read, from event
+        number since on: None begins with what happens from now on, 0 with the
+        oldest event that is kept. The iteration ends when nothing happens for
+        timeout seconds; timeout=0 gives what has happened so far.
+        Wraps ostore_subscribe(3).
+        """
+        subscription = self._connection.subscribe(_ostore.EVENTS_NEW if since is None else operator.index(since))
+        return Events._of(self, subscription, _nanoseconds(timeout))
 
     def list(self):
         """list() -> list[dict]

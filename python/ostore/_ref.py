@@ -68,6 +68,20 @@ class ObjectRef:
             self._client = client
         return self._object
 
+    def __await__(self):
+        from . import _session
+
+        return (self._client or _session.current()).get_async(self).__await__()
+
+    def future(self):
+        """future() -> concurrent.futures.Future
+
+        A future of the value, for concurrent.futures. Wraps ostore_get_begin(3).
+        """
+        from . import _async, _session
+
+        return _async.future((self._client or _session.current()).get_async(self))
+
     def __eq__(self, other):
         return self._id == other._id if isinstance(other, ObjectRef) else NotImplemented
 

@@ -154,6 +154,18 @@ def wait(refs, *, num_returns=1, timeout=None):
     return (_client or current()).wait(refs, num_returns=num_returns, timeout=timeout)
 
 
+async def get_async(refs, *, writable=False, timeout=None):
+    return await (_client or current()).get_async(refs, writable=writable, timeout=timeout)
+
+
+async def wait_async(refs, *, num_returns=1, timeout=None):
+    return await (_client or current()).wait_async(refs, num_returns=num_returns, timeout=timeout)
+
+
+def events(since=None, *, timeout=None):
+    return (_client or current()).events(since, timeout=timeout)
+
+
 def empty(shape, dtype=float, *, id=None, name=None, mode=None, timeout=None):
     return (_client or current()).empty(shape, dtype, id=id, name=name, mode=mode, timeout=timeout)
 
@@ -203,6 +215,6 @@ def configure(key, value):
 
 
 # What a function does is said once, by the method.
-for _function in (put, put_many, get, wait, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats,
+for _function in (put, put_many, get, get_async, wait, wait_async, events, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats,
                   configure):
     _function.__doc__ = getattr(Client, _function.__name__).__doc__

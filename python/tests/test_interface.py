@@ -14,8 +14,8 @@ import ostore
 from ostore import _ostore
 
 FUNCTIONS = """init shutdown put put_many get wait empty create get_buffer get_metadata contains hold lookup unhold delete
-list stats configure""".split()
-CLASSES = "Client Draft ObjectRef".split()
+list stats configure get_async wait_async events""".split()
+CLASSES = "Client Draft Events ObjectRef".split()
 ERRORS = """Error ObjectStoreFullError ObjectNotFoundError ObjectExistsError ObjectLostError GetTimeoutError
 OutOfDiskError PermissionDenied BrokerUnavailable""".split()
 CLIENT_METHODS = [name for name in FUNCTIONS if name not in ("init", "shutdown")]
@@ -105,11 +105,11 @@ class Docstrings(unittest.TestCase):
 
 class Stubs(unittest.TestCase):
     def check_class(self, node, cls):
-        stubbed = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+        stubbed = {item.name for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
         public = {name for name in vars(cls) if not name.startswith("_")}
         self.assertEqual({name for name in stubbed if not name.startswith("_")}, public, node.name)
         for item in node.body:
-            if isinstance(item, ast.FunctionDef) and item.name in public | {"__init__"}:
+            if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)) and item.name in public | {"__init__"}:
                 member = vars(cls)[item.name]
                 if not isinstance(member, property):
                     self.assertEqual(stub_arguments(item), code_arguments(member), f"{node.name}.{item.name}")
@@ -117,7 +117,7 @@ class Stubs(unittest.TestCase):
     def test_describe_every_name_with_its_arguments(self):
         described = set()
         for node in stub_of("__init__.pyi").body:
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 described.add(node.name)
                 self.assertEqual(stub_arguments(node), code_arguments(getattr(ostore, node.name)), node.name)
             elif isinstance(node, ast.ClassDef):
