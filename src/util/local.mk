@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += src/util/libutil.la
 src_util_libutil_la_SOURCES = \
 	src/util/cleanup.h \
 	src/util/clock.h \
+	src/util/cpu.c \
+	src/util/cpu.h \
 	src/util/glob.c \
 	src/util/glob.h \
 	src/util/id.c \

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/cpu.h"
 #include "util/glob.h"
 #include "util/id.h"
 #include "util/log.h"
@@ -604,6 +606,50 @@ START_TEST(credentials_come_from_the_kernel)
 }
 END_TEST
 
+/* ---- the machine ---- */
+
+static void write_file(const char *root, const char *path, const char *text)
+{
+	char name[256];
+	FILE *file;
+
+	snprintf(name, sizeof name, "%s/%s", root, path);
+	for (char *slash = name + strlen(root) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+		*slash = '\0';
+		ck_assert(mkdir(name, 0700) == 0 || errno == EEXIST);
+	}
+	file = fopen(name, "w");
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+START_TEST(cpu_quotas_of_all_groups_count)
+{
+	char root[] = "/tmp/check-util.XXXXXX", command[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(root));
+	ck_assert_uint_eq(cpu_quota(root), UINT_MAX);
+	write_file(root, "proc/self/cgroup", "3:cpuset,memory:/x\n0::/a/b\n");
+	ck_assert_uint_eq(cpu_quota(root), UINT_MAX);
+	write_file(root, "sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+	ck_assert_uint_eq(cpu_quota(root), UINT_MAX);
+	write_file(root, "sys/fs/cgroup/a/cpu.max", "250000 100000\n"); /* of the parent */
+	ck_assert_uint_eq(cpu_quota(root), 3);
+	write_file(root, "sys/fs/cgroup/a/b/cpu.max", "20000 100000\n");
+	ck_assert_uint_eq(cpu_quota(root), 1);
+	write_file(root, "proc/self/cgroup", "4:cpuset:/a\n7:cpu,cpuacct:/only/seen/outside\n");
+	write_file(root, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+	write_file(root, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+	ck_assert_uint_eq(cpu_quota(root), UINT_MAX);
+	write_file(root, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "400000\n");
+	ck_assert_uint_eq(cpu_quota(root), 4);
+	ck_assert_uint_ge(cpu_count(), 1);
+	snprintf(command, sizeof command, "rm -r %s", root);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("util");
@@ -624,6 +670,7 @@ int main(void)
 	tcase_add_test(words, log_prefixes_priorities_for_the_journal_alone);
 	tcase_add_test(words, log_lines_are_whole_lines);
 	tcase_add_test(words, deadlines_do_not_overflow);
+	tcase_add_test(words, cpu_quotas_of_all_groups_count);
 	suite_add_tcase(suite, words);
 	tcase_add_checked_fixture(packets, make_pair, close_pair);
 	tcase_add_test(packets, socket_paths_have_a_limit);
