@@ -92,6 +92,7 @@ struct ostore {
 	struct entry **buckets;
 	size_t n_buckets, n_entries;
 	struct entry *unlisted;   /* held, but not found by id: drafts, and what we saw deleted */
+	unsigned int helpless_puts; /* big puts until helpers are tried again */
 	struct draft *drafts;     /* unsealed, or sealed with a view left (draft.c) */
 
 	/* what the broker is to be told (objects.c), at once or soon (service.c) */

@@ -37,11 +37,11 @@
 #include "client/error.h"
 #include "client/map.h"
 #include "client/objects.h"
+#include "client/pieces.h"
 #include "util/cleanup.h"
 
 #define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
-#define WRITE_MAX (UINT64_C(1) << 30) /* of one pwritev(2): Linux takes just under 2 GiB */
-#define PIECES_PER_WRITE 64
+#define HELPLESS_PUTS 16 /* after one whose helpers came too late */
 
 /* Under conn->lock, but: data and size do not change while the draft is open,
  * and the caller must not seal and use it at once. */
@@ -306,80 +306,21 @@ static int seal(struct ostore_object *object)
 
 /* ---- writing ---- */
 
-static int write_pieces(int fd, const struct iovec *pieces, size_t n)
+/* Return: 0 or negative errno; *helpersp: how many were of use. */
+static int fill(const struct ostore *conn, int fd, uint64_t size, const struct iovec *pieces,
+	size_t n, unsigned int *helpersp)
 {
-	uint64_t offset = 0;
-	size_t done = 0; /* of pieces[0] */
-
-	while (n > 0) {
-		struct iovec batch[PIECES_PER_WRITE];
-		size_t n_batch = 0, room = WRITE_MAX;
-		ssize_t written;
-
-		for (; n_batch < n && n_batch < PIECES_PER_WRITE && room > 0; n_batch++) {
-			size_t skip = n_batch == 0 ? done : 0;
-			size_t size = MIN(pieces[n_batch].iov_len - skip, room);
-
-			batch[n_batch].iov_base = skip ? (char *)pieces[n_batch].iov_base + skip :
-							 pieces[n_batch].iov_base;
-			batch[n_batch].iov_len = size;
-			room -= size;
-		}
-		written = room == WRITE_MAX ? 0 : pwritev(fd, batch, (int)n_batch, (off_t)offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		if (written == 0 && room < WRITE_MAX)
-			return -EIO;
-		offset += (uint64_t)written;
-		done += (size_t)written;
-		while (n > 0 && done >= pieces->iov_len) {
-			done -= pieces->iov_len;
-			pieces++;
-			n--;
-		}
-	}
-	return 0;
-}
-
-int pieces_size(const struct iovec *pieces, size_t n, uint64_t *sizep)
-{
-	uint64_t size = 0;
-
-	if (!pieces && n > 0)
-		return fail(-EINVAL, "put: no pieces");
-	for (size_t i = 0; i < n; i++) {
-		if (!pieces[i].iov_base && pieces[i].iov_len > 0)
-			return fail(-EINVAL, "put: %zu bytes at a null pointer", pieces[i].iov_len);
-		if (__builtin_add_overflow(size, pieces[i].iov_len, &size))
-			return fail(-EINVAL, "put: the sizes of the pieces overflow 64 bits");
-	}
-	*sizep = size;
-	return 0;
-}
-
-void pieces_copy(void *to, const struct iovec *pieces, size_t n)
-{
-	for (; n > 0; n--, pieces++) {
-		if (pieces->iov_len == 0)
-			continue;
-		memcpy(to, pieces->iov_base, pieces->iov_len);
-		to = (char *)to + pieces->iov_len;
-	}
-}
-
-static int fill(const struct ostore *conn, int fd, uint64_t size, const struct iovec *pieces, size_t n)
-{
+	unsigned int helpers = *helpersp;
 	void *data;
 	int r;
 
+	*helpersp = 0;
 	if (!conn->huge_pages || size < MAP_HUGE_SIZE)
-		return write_pieces(fd, pieces, n);
+		return pieces_write(fd, pieces, n);
 	r = map_draft(fd, size, &data);
 	if (r < 0)
-		return write_pieces(fd, pieces, n);
-	pieces_copy(data, pieces, n);
+		return pieces_write(fd, pieces, n);
+	*helpersp = pieces_copy_much(data, pieces, n, size, helpers);
 	(void)munmap(data, size);
 	return 0;
 }
@@ -532,13 +473,19 @@ int order_put_draft(struct ostore *conn, const struct order *order, uint64_t siz
 {
 	struct ostore_object *object;
 	int r = begin(conn, order, size, &object), fd;
+	unsigned int wanted, helpers;
 
 	if (r < 0)
 		return r;
 	fd = object->draft->fd;
+	helpers = wanted = conn->helpless_puts ? 0 : pieces_helpers(size);
 	pthread_mutex_unlock(&conn->lock);
-	r = fill(conn, fd, size, pieces, n);
+	r = fill(conn, fd, size, pieces, n, &helpers);
 	pthread_mutex_lock(&conn->lock);
+	if (wanted > 0 && helpers == 0) /* other threads need the CPUs */
+		conn->helpless_puts = HELPLESS_PUTS;
+	else if (conn->helpless_puts > 0)
+		conn->helpless_puts--;
 	if (r < 0)
 		r = fail(r, "put of %s: writing %llu bytes: %s", order->hex, (unsigned long long)size,
 			strerror(-r));

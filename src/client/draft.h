@@ -49,12 +49,6 @@ struct wire_item order_item(const struct order *order, uint64_t size);
 int order_put_draft(struct ostore *conn, const struct order *order, uint64_t size,
 	const struct iovec *pieces, size_t n, struct ostore_object **objectp);
 
-/* How many bytes they have.  Return: 0, or -EINVAL with its sentence. */
-int pieces_size(const struct iovec *pieces, size_t n, uint64_t *sizep);
-
-/* One after the other. */
-void pieces_copy(void *to, const struct iovec *pieces, size_t n);
-
 /* Is the handle an unsealed object (of this process or of its parent)? */
 bool draft_is_open(const struct ostore_object *object);
 

@@ -29,6 +29,8 @@ src_client_libclient_la_SOURCES = \
 	src/client/names.c \
 	src/client/objects.c \
 	src/client/objects.h \
+	src/client/pieces.c \
+	src/client/pieces.h \
 	src/client/put-many.c \
 	src/client/resume.c \
 	src/client/resume.h \

@@ -21,6 +21,7 @@
 #include "client/draft.h"
 #include "client/error.h"
 #include "client/objects.h"
+#include "client/pieces.h"
 #include "util/cleanup.h"
 
 #define BATCHES 8 /* under way at once */

@@ -77,6 +77,12 @@ tests_unit_check_core_crash_SOURCES = \
 tests_unit_check_core_crash_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_crash_LDADD = $(tests_unit_check_core_LDADD)
 
+check_PROGRAMS += tests/unit/check-client
+TESTS += tests/unit/check-client
+tests_unit_check_client_SOURCES = tests/unit/check-client.c
+tests_unit_check_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_client_LDADD = src/client/libclient.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/check-broker
 TESTS += tests/unit/check-broker
 tests_unit_check_broker_SOURCES = \
