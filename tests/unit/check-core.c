@@ -1235,17 +1235,18 @@ START_TEST(the_pool_serves_big_creates_and_yields_to_need)
 	world_settle(w);
 	w->hold[CORE_POOL_FILL] = true;
 	w->hold[CORE_MAKE] = true;
-	create(w, a, 1, 40 * mib);
+	create(w, a, 1, 60 * mib);
 	ck_assert_uint_eq(w->held[0].type, CORE_MAKE);
 	fd = w->held[0].fd;
 	ck_assert_int_ge(fd, 0);
-	ck_assert_uint_eq(world_totals(w).charged_bytes, 64 * mib); /* until it is trimmed */
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 102 * mib); /* until it is trimmed */
 	world_carry_out(w, CORE_MAKE);
-	ck_assert_uint_eq(world_totals(w).charged_bytes, 40 * mib);
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 60 * mib);
 	w->hold[CORE_MAKE] = false;
 	create(w, a, 2, PAGE); /* too small for the pool */
 	ck_assert_int_ne(world_last(w)->fds[0], fd);
 	simple(w, a, WIRE_ABORT, 1);
+	simple(w, a, WIRE_ABORT, 2);
 	w->hold[CORE_POOL_FILL] = false;
 	world_carry_out(w, CORE_POOL_FILL);
 	ck_assert_uint_gt(world_totals(w).pool_bytes, 0);
@@ -1255,19 +1256,60 @@ START_TEST(the_pool_serves_big_creates_and_yields_to_need)
 }
 END_TEST
 
+/* What the first create of this size into a fresh store gets out of the pool. */
+static int first_pool_fd(uint64_t size, bool huge_pages)
+{
+	uint32_t a;
+	int fd;
+
+	w->config.capacity = UINT64_C(4) << 30;
+	w->config.pool_max = UINT64_C(1) << 30;
+	w->config.huge_pages = huge_pages;
+	world_start(w);
+	a = connect_as(w, 1000);
+	world_settle(w);
+	w->hold[CORE_MAKE] = true;
+	create(w, a, 1, size);
+	fd = w->held[0].fd;
+	world_carry_out(w, CORE_MAKE);
+	w->hold[CORE_MAKE] = false;
+	world_end(w);
+	return fd;
+}
+
+START_TEST(the_first_pool_serves_big_creates_of_many_sizes)
+{
+	const uint64_t mib = 1 << 20;
+
+	ck_assert_int_ge(first_pool_fd(256 * mib, false), 0);
+	ck_assert_int_ge(first_pool_fd(256 * mib + 100, true), 0);
+	ck_assert_int_ge(first_pool_fd(128 * mib, false), 0);
+	ck_assert_int_ge(first_pool_fd(64 * mib, true), 0);
+	/* to free so many small pages takes longer than to make those that are needed */
+	ck_assert_int_eq(first_pool_fd(64 * mib, false), -1);
+	ck_assert_int_eq(first_pool_fd(8 * mib, true), -1);
+}
+END_TEST
+
 START_TEST(the_pool_takes_the_sizes_that_are_asked_for)
 {
 	const uint64_t mib = 1 << 20;
 	uint32_t a;
 
 	w->config.capacity = 4096 * mib;
-	w->config.pool_max = 256 * mib; /* full of smaller memfds when the first create comes */
+	w->config.pool_max = 256 * mib;
 	world_start(w);
 	a = connect_as(w, 1000);
+	for (int i = 0; i < 8; i++) { /* until it is full of smaller memfds */
+		create(w, a, 1, 40 * mib);
+		simple(w, a, WIRE_ABORT, 1);
+	}
 	world_settle(w);
-	ck_assert_uint_eq(world_totals(w).pool_bytes, 256 * mib);
-	create(w, a, 1, 256 * mib);
-	simple(w, a, WIRE_ABORT, 1);
+	ck_assert_uint_eq(world_totals(w).pool_bytes, 6 * 40 * mib);
+	for (int i = 0; i < 8; i++) {
+		create(w, a, 1, 256 * mib);
+		simple(w, a, WIRE_ABORT, 1);
+	}
 	for (int i = 0; i < 8; i++) /* a memfd is given back or filled at each event */
 		put(w, a, 10 + i, 10);
 	w->hold[CORE_MAKE] = true;
@@ -1594,6 +1636,7 @@ int main(void)
 		a_smaller_quota_refuses_what_waits_and_keeps_what_is_there,
 		what_was_configured_is_noted_for_the_heir,
 		the_pool_serves_big_creates_and_yields_to_need,
+		the_first_pool_serves_big_creates_of_many_sizes,
 		the_pool_takes_the_sizes_that_are_asked_for,
 		an_idle_pool_is_given_back,
 		a_failed_fill_is_not_repeated_at_once,
