@@ -39,10 +39,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/socket.h"
+#include "util/text.h"
 
 #define N_PARTIES   6
 #define N_FDS       256 /* RLIMIT_NOFILE: an heir looks at every number */
-#define N_SERIALS   64  /* of a party, that are remembered */
+#define N_SERIALS   512 /* of a party: more than it can send in N_STEPS_MAX */
 #define N_STEPS_MAX 400
 #define INLINE_MAX  4096
 #define HARD_SEALS  (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
@@ -82,6 +83,32 @@ static socklen_t address_size;
 static int kept[N_FDS];
 static size_t n_kept_always, n_own; /* n_own: a worker has of its own */
 
+/* A machine whose memory the program takes away, and a capacity of "1" to "9" MiB. */
+static int64_t machine_room;
+
+static int configure(void *user, struct core_setting *setting, bool is_inherited, uint64_t used,
+	struct text *error)
+{
+	(void)user, (void)used;
+	if (strcmp(setting->key, "a") != 0 || setting->value[0] < '1' || setting->value[0] > '9') {
+		text_set(error, "no such setting");
+		return -EINVAL;
+	}
+	config.capacity = (uint64_t)(setting->value[0] - '0') << 20;
+	if (!is_inherited)
+		setting->base = 0;
+	return 0;
+}
+
+static int64_t look(void *user, struct text *why)
+{
+	(void)user;
+	text_set(why, "the program");
+	return machine_room;
+}
+
+static const struct broker_host host = { .configure = configure, .look = look };
+
 /* What is open in this process, apart from the directory that is read. */
 static size_t list_open(int fds[N_FDS])
 {
@@ -119,6 +146,7 @@ static void set_up(void)
 	options.listener_passed = true;
 	options.ready_fd = options.starter_pidfd = -1;
 	options.core = &config;
+	options.host = &host;
 	options.stop_timeout_ns = NS_PER_S;
 }
 
@@ -352,12 +380,13 @@ static const uint16_t types[] = { WIRE_HELLO, WIRE_CREATE, WIRE_SEAL, WIRE_ABORT
 	WIRE_PUT_FD, WIRE_GET, WIRE_RELEASE, WIRE_DELETE, WIRE_HOLD, WIRE_UNHOLD, WIRE_LOOKUP,
 	WIRE_LEASE, WIRE_LOAD, WIRE_FORK, WIRE_RECONCILE, WIRE_ACK, WIRE_CANCEL, WIRE_WAIT,
 	WIRE_LIST, WIRE_STAT, WIRE_STATUS, WIRE_CONFIG, WIRE_SUBSCRIBE, WIRE_PUT, WIRE_GET, WIRE_CREATE,
-	WIRE_SEAL, WIRE_GET, WIRE_RELEASE, WIRE_PUT, WIRE_GET };
+	WIRE_SEAL, WIRE_GET, WIRE_RELEASE, WIRE_PUT, WIRE_GET, WIRE_SET, WIRE_CONFIGURE };
 static const char *const names[] = { NULL, NULL, NULL, NULL, "a", "b", "ab/c", "" };
 static const uint64_t sizes[] = { 0, 1, 100, INLINE_MAX, INLINE_MAX + 1, 70000, 1 << 20, 3 << 20,
 	7 << 20, 64 << 20, UINT64_C(1) << 40, UINT64_MAX };
 static const int64_t timeouts[] = { 0, 1, NS_PER_MS, 3 * NS_PER_MS, INT64_MAX };
 static const uint8_t id_numbers[16] = { 1, 2, 3, 1, 2, 3, 1, 2, 4, 5, 6, 7, 8, 9, 10, 0 };
+static const char *const values[] = { "1", "2", "3", "8", "x" };
 #define ONE_OF(list, byte) ((list)[(byte) % ARRAY_SIZE(list)])
 
 /* A memfd with an object's bytes, sealed or not. */
@@ -396,6 +425,24 @@ static int fork_socket(uint8_t which)
 	return ends[0];
 }
 
+static void set_attributes(struct program *program, struct wire_item *item)
+{
+	static const struct {
+		const char *bytes;
+		uint32_t size;
+	} labels[] = { { "k=v", 4 }, { "a=\0k=w", 7 }, { "k=v\0k=v", 8 }, { "=", 2 } };
+	uint8_t which = next(program);
+
+	if (which & 1) { /* most have none */
+		item->labels = labels[which >> 6].bytes;
+		item->labels_size = labels[which >> 6].size;
+		item->ttl_ns = which & 2 ? NS_PER_MS : 0;
+		item->priority = (int32_t)(which >> 2 & 3) - 1;
+		item->call_site = which & 0x10 ? "here" : NULL;
+		item->flags |= which & 0x20 ? WIRE_ITEM_PIN : 0;
+	}
+}
+
 static void fill_item(struct program *program, uint16_t type, struct wire_item *item, void *data)
 {
 	*item = (struct wire_item){ .id = id_of(id_numbers[next(program) % 16]) };
@@ -409,6 +456,7 @@ static void fill_item(struct program *program, uint16_t type, struct wire_item *
 		item->name = ONE_OF(names, next(program));
 		item->metadata_size = next(program) * 4;
 		item->metadata = data;
+		set_attributes(program, item);
 		if (type == WIRE_PUT) {
 			uint8_t *bytes = data;
 
@@ -420,6 +468,13 @@ static void fill_item(struct program *program, uint16_t type, struct wire_item *
 		}
 		if (type == WIRE_CREATE)
 			drafted[item->id.bytes[15]] = true;
+		break;
+	case WIRE_SET:
+		set_attributes(program, item);
+		item->unlabel = "k";
+		item->unlabel_size = next(program) & 1 ? 2 : 0;
+		item->flags = next(program) & (WIRE_ITEM_PIN | WIRE_ITEM_UNPIN | WIRE_ITEM_TTL |
+			WIRE_ITEM_PRIORITY);
 		break;
 	case WIRE_RELEASE:
 	case WIRE_RECONCILE:
@@ -484,6 +539,7 @@ static void send_request(struct party *party, struct program *program)
 	case WIRE_LEASE:
 	case WIRE_LOAD:
 	case WIRE_STAT:
+	case WIRE_SET:
 		request.n_items = 1;
 		break;
 	case WIRE_HELLO:
@@ -496,6 +552,7 @@ static void send_request(struct party *party, struct program *program)
 	case WIRE_STATUS:
 	case WIRE_CONFIG:
 	case WIRE_SUBSCRIBE:
+	case WIRE_CONFIGURE:
 		request.n_items = 0;
 		break;
 	}
@@ -503,6 +560,12 @@ static void send_request(struct party *party, struct program *program)
 		fill_item(program, request.type, &items[i], data[i]);
 	if (request.type >= WIRE_HOLD && request.type <= WIRE_LOOKUP)
 		request.name = names[4 + next(program) % 4];
+	if (request.type == WIRE_CONFIGURE) {
+		request.name = "a";
+		request.value = ONE_OF(values, next(program));
+	}
+	if (request.type == WIRE_LIST && odd & 1)
+		request.name = "*";
 	if (request.type == WIRE_LEASE || request.type == WIRE_LOAD)
 		request.token = id_of(1 + next(program) % 4);
 	if (request.type == WIRE_CANCEL || request.type == WIRE_LIST || request.type == WIRE_SUBSCRIBE) {
@@ -545,6 +608,8 @@ static void step(struct program *program)
 		party_close(party);
 		break;
 	case 2:
+		if (what & 0x80)
+			machine_room = what & 0x40 ? INT64_MAX : ((int64_t)next(program) - 128) * 65536;
 		pass_time();
 		break;
 	case 3:
@@ -598,11 +663,13 @@ static void delete_all(struct party *survivor)
 	while (call(survivor, &list, &reply) == 0 && reply.n_items > 0) {
 		struct wire_item items[16];
 		uint32_t n = MIN(reply.n_items, 16u);
+		int r;
 
 		for (uint32_t i = 0; i < n; i++)
 			items[i] = (struct wire_item){ .id = reply.items[i].id };
-		assert(call(survivor, &(struct wire_request){ .type = WIRE_DELETE, .items = items,
-			.n_items = n }, &reply) == 0);
+		r = call(survivor, &(struct wire_request){ .type = WIRE_DELETE, .items = items,
+			.n_items = n }, &reply);
+		assert(r == 0 || r == -ENOENT); /* one's time to live may have ended */
 	}
 }
 
@@ -684,6 +751,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ready = true;
 	memset(drafted, 0, sizeof drafted);
 	bytes_known = true;
+	machine_room = INT64_MAX;
 	for (size_t i = 0; i < N_PARTIES; i++)
 		parties[i] = (struct party){ .call = -1 };
 	n_kept_always = list_open(kept); /* libFuzzer opens something now and then */
