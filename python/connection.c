@@ -412,13 +412,13 @@ static PyMethodDef connection_methods[] = {
 	{"close", connection_close, METH_NOARGS,
 		"close() -> None\n\nEnd the connection, after the calls that are under way (ostore_close)."},
 	{"put", connection_put, METH_VARARGS,
-		"put(pieces, id, name, metadata, mode, timeout, /) -> Object\n\n"
+		"put(pieces, id, name, metadata, mode, timeout, attributes, /) -> Object\n\n"
 		"Copy a list of buffers, each to a multiple of ALIGN (ostore_put, ostore_putv)."},
 	{"put_many", connection_put_many, METH_VARARGS,
-		"put_many(values, mode, timeout, /) -> list[Object]\n\n"
+		"put_many(values, mode, timeout, attributes, /) -> list[Object]\n\n"
 		"Many puts at once, of (metadata, pieces) each (ostore_put_many)."},
 	{"create", connection_create, METH_VARARGS,
-		"create(size, id, name, metadata, mode, timeout, /) -> Draft\n\n"
+		"create(size, id, name, metadata, mode, timeout, attributes, /) -> Draft\n\n"
 		"Begin an object that is written in place (ostore_create)."},
 	{"get", connection_get, METH_VARARGS,
 		"get(ids, timeout, flags, /) -> list[Object]\n\n"
@@ -448,8 +448,13 @@ static PyMethodDef connection_methods[] = {
 		"lookup(name, /) -> Object\n\nThe object under a name (ostore_lookup)."},
 	{"delete", connection_delete, METH_VARARGS,
 		"delete(ids, /) -> None\n\nRemove objects (ostore_delete)."},
-	{"list", connection_list, METH_NOARGS,
-		"list() -> list[dict]\n\nThe objects that the caller may read (ostore_list)."},
+	{"list", connection_list, METH_VARARGS,
+		"list(pattern, labels, /) -> list\n\nWhat the caller may read, as dicts."},
+	{"memory", connection_memory, METH_VARARGS,
+		"memory(pattern, labels, /) -> list\n\nThe same, with who holds each."},
+	{"set", connection_set, METH_VARARGS,
+		"set(id, labels, unlabel, ttl, priority, pin, /) -> None\n\n"
+		"Change attributes; None leaves one as it is."},
 	{"stats", connection_stats, METH_NOARGS,
 		"stats() -> dict\n\nThe state of the store (ostore_stats)."},
 	{"configure", connection_configure, METH_VARARGS,

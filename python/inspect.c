@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * inspect.c - list() and stats() as Python dicts
+ * inspect.c - list(), stats() and memory() as Python dicts
  *
  * The keys are those of `osctl --json ls` and `osctl --json status`: a program
  * may read either.  Sizes are bytes, times ns, ids hex, the mode an octal string.
@@ -8,6 +8,7 @@
 #include "module.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Put a new value (NULL: its making failed) into a dict. */
 static int set(PyObject *dict, const char *key, PyObject *value)
@@ -55,6 +56,23 @@ static PyObject *names_list(const char *const *names)
 	return list;
 }
 
+static PyObject *labels_dict(const char *const *labels)
+{
+	PyObject *dict = PyDict_New();
+
+	for (; dict && labels && *labels; labels++) {
+		const char *value = strchr(*labels, '=');
+		PyObject *key = value ? PyUnicode_FromStringAndSize(*labels, value - *labels) : NULL;
+		PyObject *text = value ? PyUnicode_FromString(value + 1) : NULL;
+
+		if (!key || !text || PyDict_SetItem(dict, key, text) < 0)
+			Py_CLEAR(dict);
+		Py_XDECREF(key);
+		Py_XDECREF(text);
+	}
+	return dict;
+}
+
 static int fill_info(PyObject *dict, const struct ostore_info *info)
 {
 	char hex[33], mode[16];
@@ -72,7 +90,13 @@ static int fill_info(PyObject *dict, const struct ostore_info *info)
 			       set_i64(dict, "created_ns", info->created_ns) < 0 ||
 			       set_i64(dict, "last_access_ns", info->last_access_ns) < 0 ||
 			       set_u64(dict, "accesses", info->accesses) < 0 ||
-			       set(dict, "names", names_list(info->names)) < 0
+			       set(dict, "names", names_list(info->names)) < 0 ||
+			       set(dict, "labels", labels_dict(info->labels)) < 0 ||
+			       set_i64(dict, "expires_ns", info->expires_ns) < 0 ||
+			       set_i64(dict, "priority", info->priority) < 0 ||
+			       set_bool(dict, "pinned", info->pinned) < 0 ||
+			       set_bool(dict, "held", info->held) < 0 ||
+			       set_text(dict, "call_site", info->call_site ? info->call_site : "") < 0
 		       ? -1
 		       : 0;
 }
@@ -91,29 +115,149 @@ static PyObject *info_list(const struct ostore_info *infos, size_t n)
 	return list;
 }
 
-PyObject *connection_list(PyObject *self, PyObject *unused)
+/* (pattern or None, tuple of labels) */
+static int parse_filter(struct ostore_filter *filter, struct texts *labels, PyObject *args)
 {
-	struct connection *connection = (struct connection *)self;
-	struct ostore *ostore = connection_enter(connection);
+	PyObject *tuple;
+
+	if (!PyArg_ParseTuple(args, "zO!:filter", &filter->pattern, &PyTuple_Type, &tuple) ||
+		texts_parse(labels, tuple) < 0)
+		return -1;
+	filter->size = sizeof(*filter);
+	filter->labels = labels->texts;
+	filter->n_labels = labels->n;
+	return 0;
+}
+
+/* What a call that looks ended with: the exception, unless it went well. */
+static int end_look(PyObject *self, int r)
+{
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave((struct connection *)self);
+	return r;
+}
+
+PyObject *connection_list(PyObject *self, PyObject *args)
+{
+	struct ostore_filter filter;
 	struct ostore_info *infos = NULL;
+	struct texts labels = {};
+	struct ostore *ostore;
 	PyObject *list;
 	size_t n = 0;
 	int r;
 
-	if (!ostore)
+	ostore = parse_filter(&filter, &labels, args) < 0 ?
+			       NULL :
+			       connection_enter((struct connection *)self);
+	if (!ostore) {
+		texts_free(&labels);
 		return NULL;
+	}
 	do {
 		Py_BEGIN_ALLOW_THREADS
-		r = ostore_list(ostore, &infos, &n);
+		r = ostore_list_matching(ostore, &filter, &infos, &n);
 		Py_END_ALLOW_THREADS
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
-	if (r < 0 && !PyErr_Occurred())
-		raise_error(module_state_of(self), r);
-	connection_leave(connection);
+	r = end_look(self, r);
+	texts_free(&labels);
 	if (r < 0)
 		return NULL;
 	list = info_list(infos, n);
 	ostore_list_free(infos);
+	return list;
+}
+
+static const char *kind_name(enum ostore_holder_kind kind)
+{
+	switch (kind) {
+	case OSTORE_HOLDER_CONNECTION:
+		return "connection";
+	case OSTORE_HOLDER_NAME:
+		return "name";
+	case OSTORE_HOLDER_LEASE:
+		return "lease";
+	}
+	return "other";
+}
+
+static PyObject *holder_dict(const struct ostore_holder *holder)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_text(dict, "kind", kind_name(holder->kind)) < 0 ||
+			    set_i64(dict, "pid", holder->pid) < 0 ||
+			    set_u64(dict, "uid", holder->uid) < 0 ||
+			    set_text(dict, "comm", holder->comm ? holder->comm : "") < 0 ||
+			    set_text(dict, "name", holder->name ? holder->name : "") < 0 ||
+			    set_u64(dict, "refs", holder->refs) < 0 ||
+			    set_u64(dict, "pins", holder->pins) < 0 ||
+			    set_i64(dict, "expires_ns", holder->expires_ns) < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *holders_list(const struct ostore_stat *stat)
+{
+	PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < stat->n_holders; i++) {
+		PyObject *dict = holder_dict(&stat->holders[i]);
+
+		if (!dict || PyList_Append(list, dict) < 0)
+			Py_CLEAR(list);
+		Py_XDECREF(dict);
+	}
+	return list;
+}
+
+static PyObject *stat_list(const struct ostore_stat *stats, size_t n)
+{
+	PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < n; i++) {
+		PyObject *dict = PyDict_New();
+
+		if (!dict || fill_info(dict, &stats[i].info) < 0 ||
+			set_u64(dict, "charged_bytes", stats[i].charged_bytes) < 0 ||
+			set_bool(dict, "deleted", stats[i].deleted) < 0 ||
+			set(dict, "holders", holders_list(&stats[i])) < 0 ||
+			PyList_Append(list, dict) < 0)
+			Py_CLEAR(list);
+		Py_XDECREF(dict);
+	}
+	return list;
+}
+
+PyObject *connection_memory(PyObject *self, PyObject *args)
+{
+	struct ostore_filter filter;
+	struct ostore_stat *stats = NULL;
+	struct texts labels = {};
+	struct ostore *ostore;
+	PyObject *list;
+	size_t n = 0;
+	int r;
+
+	ostore = parse_filter(&filter, &labels, args) < 0 ?
+			       NULL :
+			       connection_enter((struct connection *)self);
+	if (!ostore) {
+		texts_free(&labels);
+		return NULL;
+	}
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_memory(ostore, &filter, &stats, &n);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	r = end_look(self, r);
+	texts_free(&labels);
+	if (r < 0)
+		return NULL;
+	list = stat_list(stats, n);
+	ostore_memory_free(stats);
 	return list;
 }
 

@@ -6,6 +6,7 @@ ostore_python_files = \
 	python/ostore/__init__.py \
 	python/ostore/__init__.pyi \
 	python/ostore/_async.py \
+	python/ostore/_attributes.py \
 	python/ostore/_broker.py \
 	python/ostore/_client.py \
 	python/ostore/_draft.py \
@@ -20,6 +21,7 @@ ostore_python_files = \
 	$(NULL)
 ostore_python_tests = \
 	python/tests/test_async.py \
+	python/tests/test_attributes.py \
 	python/tests/test_broker.py \
 	python/tests/test_client.py \
 	python/tests/test_draft.py \
@@ -44,6 +46,7 @@ ostorepythondir = $(pythondir)/ostore
 ostorepython_DATA = $(ostore_python_files)
 ostorepython_LTLIBRARIES = python/ostore/_ostore.abi3.la
 python_ostore__ostore_abi3_la_SOURCES = \
+	python/attributes.c \
 	python/connection.c \
 	python/inspect.c \
 	python/module.c \

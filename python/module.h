@@ -70,14 +70,28 @@ int parse_id(ostore_id *id, const char *bytes, Py_ssize_t size);
 /* End a call that made a handle: its Python object, or NULL and the exception. */
 PyObject *finish_object(struct connection *connection, int r, struct ostore_object *handle);
 
-/* Methods of connections in files of their own: put.c, inspect.c, request.c. */
+/* Bytes out of a tuple, each without a NUL; they borrow from it. */
+struct texts {
+	const char **texts;
+	size_t n;
+};
+int texts_parse(struct texts *texts, PyObject *tuple);
+void texts_free(struct texts *texts);
+
+/* The attributes of a new object: None, or a tuple (labels, ttl, priority, pin, call site), from
+ * which options borrow.  labels is to be freed afterwards, also on failure. */
+int attributes_parse(struct ostore_put_options *options, struct texts *labels, PyObject *attributes);
+
+/* Methods of connections in files of their own: attributes.c, put.c, inspect.c, request.c. */
+PyObject *connection_set(PyObject *self, PyObject *args);
 PyObject *connection_put(PyObject *self, PyObject *args);
 PyObject *connection_put_many(PyObject *self, PyObject *args);
 PyObject *connection_create(PyObject *self, PyObject *args);
 /* Handles (which it takes, also on failure) as a list of Python objects. */
 PyObject *list_of_objects(struct connection *connection, struct ostore_object **handles,
 	Py_ssize_t n, bool writable);
-PyObject *connection_list(PyObject *self, PyObject *unused);
+PyObject *connection_list(PyObject *self, PyObject *args);
+PyObject *connection_memory(PyObject *self, PyObject *args);
 PyObject *connection_stats(PyObject *self, PyObject *unused);
 PyObject *connection_get_begin(PyObject *self, PyObject *args);
 PyObject *connection_wait_begin(PyObject *self, PyObject *args);

@@ -17,6 +17,8 @@ static char nothing[OSTORE_DATA_ALIGN];
 /* The arguments that create() and put() have in common. */
 struct creation {
 	struct ostore_put_options options;
+	struct texts labels;
+	PyObject *attributes; /* borrowed */
 	ostore_id id;
 	const char *id_bytes, *metadata;
 	Py_ssize_t id_size, metadata_size;
@@ -29,6 +31,8 @@ static int creation_prepare(struct creation *creation, struct module_state *stat
 {
 	int r;
 
+	if (attributes_parse(&creation->options, &creation->labels, creation->attributes) < 0)
+		return -1;
 	/* An id of our own, so that a call repeated after a signal is the same put. */
 	if (creation->id_bytes) {
 		if (parse_id(&creation->id, creation->id_bytes, creation->id_size) < 0)
@@ -139,9 +143,10 @@ PyObject *connection_put(PyObject *self, PyObject *args)
 	struct ostore *ostore;
 	int r;
 
-	if (!PyArg_ParseTuple(args, "O!z#zy#IL:put", &PyList_Type, &list, &creation.id_bytes,
+	if (!PyArg_ParseTuple(args, "O!z#zy#ILO:put", &PyList_Type, &list, &creation.id_bytes,
 		    &creation.id_size, &creation.options.name, &creation.metadata,
-		    &creation.metadata_size, &creation.mode, &creation.timeout))
+		    &creation.metadata_size, &creation.mode, &creation.timeout,
+		    &creation.attributes))
 		return NULL;
 	if (creation_prepare(&creation, state) == 0 && gather(&gathered, list) == 0) {
 		ostore = connection_enter(connection);
@@ -153,6 +158,7 @@ PyObject *connection_put(PyObject *self, PyObject *args)
 		}
 	}
 	gathered_free(&gathered);
+	texts_free(&creation.labels);
 	return result;
 }
 
@@ -177,8 +183,8 @@ static void many_free(struct many *many)
 	PyMem_Free(many->handles);
 }
 
-/* Out of a list of (metadata, pieces). */
-static int many_gather(struct many *many, PyObject *list, unsigned int mode)
+/* Out of a list of (metadata, pieces); all have the same mode and attributes. */
+static int many_gather(struct many *many, PyObject *list, const struct ostore_put_options *common)
 {
 	size_t n = (size_t)PyList_Size(list);
 
@@ -195,15 +201,18 @@ static int many_gather(struct many *many, PyObject *list, unsigned int mode)
 		struct ostore_put_options *options = &many->options[i];
 		PyObject *value = PyList_GetItem(list, i), *pieces;
 		Py_ssize_t metadata_size;
+		const void *metadata;
 
 		/* What it points to stays: the list keeps the tuples. */
 		if (!value || !PyArg_ParseTuple(value, "y#O!:put_many", &options->metadata,
 				      &metadata_size, &PyList_Type, &pieces) ||
 			gather(&many->gathered[i], pieces) < 0)
 			return -1;
+		metadata = options->metadata;
+		*options = *common;
 		options->size = sizeof(*options);
+		options->metadata = metadata;
 		options->metadata_size = (size_t)metadata_size;
-		options->mode = mode;
 		many->values[i].pieces = many->gathered[i].pieces;
 		many->values[i].n_pieces = many->gathered[i].n_pieces;
 		many->values[i].options = options;
@@ -220,12 +229,14 @@ PyObject *connection_put_many(PyObject *self, PyObject *args)
 	struct ostore *ostore;
 	int r;
 
-	if (!PyArg_ParseTuple(args, "O!IL:put_many", &PyList_Type, &list, &creation.mode,
-		    &creation.timeout))
+	if (!PyArg_ParseTuple(args, "O!ILO:put_many", &PyList_Type, &list, &creation.mode,
+		    &creation.timeout, &creation.attributes))
 		return NULL;
 	creation.deadline = deadline_after(creation.timeout);
 	creation.options.timeout = creation.timeout;
-	if (many_gather(&many, list, creation.mode) < 0)
+	creation.options.mode = creation.mode;
+	if (attributes_parse(&creation.options, &creation.labels, creation.attributes) < 0 ||
+		many_gather(&many, list, &creation.options) < 0)
 		goto out;
 	ostore = connection_enter(connection);
 	if (!ostore)
@@ -248,6 +259,7 @@ PyObject *connection_put_many(PyObject *self, PyObject *args)
 		result = list_of_objects(connection, many.handles, many.n, false);
 out:
 	many_free(&many);
+	texts_free(&creation.labels);
 	return result;
 }
 
@@ -261,15 +273,16 @@ PyObject *connection_create(PyObject *self, PyObject *args)
 	struct ostore *ostore;
 	int r;
 
-	if (!PyArg_ParseTuple(args, "Kz#zy#IL:create", &size, &creation.id_bytes,
+	if (!PyArg_ParseTuple(args, "Kz#zy#ILO:create", &size, &creation.id_bytes,
 		    &creation.id_size, &creation.options.name, &creation.metadata,
-		    &creation.metadata_size, &creation.mode, &creation.timeout))
+		    &creation.metadata_size, &creation.mode, &creation.timeout,
+		    &creation.attributes))
 		return NULL;
-	if (creation_prepare(&creation, state) < 0)
+	ostore = creation_prepare(&creation, state) < 0 ? NULL : connection_enter(connection);
+	if (!ostore) {
+		texts_free(&creation.labels);
 		return NULL;
-	ostore = connection_enter(connection);
-	if (!ostore)
-		return NULL;
+	}
 	do {
 		Py_BEGIN_ALLOW_THREADS
 		r = ostore_create(ostore, size, &creation.options, &handle);
@@ -278,5 +291,6 @@ PyObject *connection_create(PyObject *self, PyObject *args)
 	if (r < 0 && !PyErr_Occurred())
 		raise_put_error(state, r);
 	connection_leave(connection);
+	texts_free(&creation.labels);
 	return r < 0 ? NULL : draft_new(connection, handle);
 }

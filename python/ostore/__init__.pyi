@@ -75,9 +75,21 @@ class Client:
         name: str | None = None,
         mode: int | None = None,
         timeout: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        priority: int = 0,
+        pin: bool = False,
     ) -> ObjectRef: ...
     def put_many(
-        self, values: Iterable[Any], *, mode: int | None = None, timeout: float | None = None
+        self,
+        values: Iterable[Any],
+        *,
+        mode: int | None = None,
+        timeout: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        priority: int = 0,
+        pin: bool = False,
     ) -> builtins.list[ObjectRef]: ...
     def empty(
         self,
@@ -88,6 +100,10 @@ class Client:
         name: str | None = None,
         mode: int | None = None,
         timeout: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        priority: int = 0,
+        pin: bool = False,
     ) -> Draft: ...
     def create(
         self,
@@ -98,6 +114,10 @@ class Client:
         name: str | None = None,
         mode: int | None = None,
         timeout: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        priority: int = 0,
+        pin: bool = False,
     ) -> Draft: ...
     @overload
     def get(self, refs: ObjectRef, *, writable: bool = False, timeout: float | None = None) -> Any: ...
@@ -122,7 +142,27 @@ class Client:
     def lookup(self, name: str) -> ObjectRef: ...
     def unhold(self, name: str) -> None: ...
     def delete(self, refs: ObjectRef | Iterable[ObjectRef]) -> None: ...
-    def list(self) -> builtins.list[dict[str, Any]]: ...
+    def set_attributes(
+        self,
+        ref: ObjectRef,
+        *,
+        labels: Mapping[str, str | None] | None = None,
+        ttl: float | None = None,
+        priority: int | None = None,
+        pin: bool | None = None,
+    ) -> None: ...
+    def list(
+        self, *, pattern: str | None = None, label: str | Iterable[str] | Mapping[str, str | None] | None = None
+    ) -> builtins.list[dict[str, Any]]: ...
+    def memory(
+        self,
+        *,
+        group_by: str | None = None,
+        sort_by: str = "-size",
+        stats_only: bool = False,
+        pattern: str | None = None,
+        label: str | Iterable[str] | Mapping[str, str | None] | None = None,
+    ) -> dict[str, Any]: ...
     def stats(self) -> dict[str, Any]: ...
     def configure(self, key: str, value: str | int | float) -> None: ...
 
@@ -142,9 +182,20 @@ def put(
     name: str | None = None,
     mode: int | None = None,
     timeout: float | None = None,
+    labels: Mapping[str, str] | None = None,
+    ttl: float | None = None,
+    priority: int = 0,
+    pin: bool = False,
 ) -> ObjectRef: ...
 def put_many(
-    values: Iterable[Any], *, mode: int | None = None, timeout: float | None = None
+    values: Iterable[Any],
+    *,
+    mode: int | None = None,
+    timeout: float | None = None,
+    labels: Mapping[str, str] | None = None,
+    ttl: float | None = None,
+    priority: int = 0,
+    pin: bool = False,
 ) -> builtins.list[ObjectRef]: ...
 def empty(
     shape: SupportsIndex | Iterable[SupportsIndex],
@@ -154,6 +205,10 @@ def empty(
     name: str | None = None,
     mode: int | None = None,
     timeout: float | None = None,
+    labels: Mapping[str, str] | None = None,
+    ttl: float | None = None,
+    priority: int = 0,
+    pin: bool = False,
 ) -> Draft: ...
 def create(
     nbytes: int,
@@ -163,6 +218,10 @@ def create(
     name: str | None = None,
     mode: int | None = None,
     timeout: float | None = None,
+    labels: Mapping[str, str] | None = None,
+    ttl: float | None = None,
+    priority: int = 0,
+    pin: bool = False,
 ) -> Draft: ...
 @overload
 def get(refs: ObjectRef, *, writable: bool = False, timeout: float | None = None) -> Any: ...
@@ -187,6 +246,24 @@ def hold(name: str, ref: ObjectRef) -> None: ...
 def lookup(name: str) -> ObjectRef: ...
 def unhold(name: str) -> None: ...
 def delete(refs: ObjectRef | Iterable[ObjectRef]) -> None: ...
-def list() -> builtins.list[dict[str, Any]]: ...
+def set_attributes(
+    ref: ObjectRef,
+    *,
+    labels: Mapping[str, str | None] | None = None,
+    ttl: float | None = None,
+    priority: int | None = None,
+    pin: bool | None = None,
+) -> None: ...
+def list(
+    *, pattern: str | None = None, label: str | Iterable[str] | Mapping[str, str | None] | None = None
+) -> builtins.list[dict[str, Any]]: ...
+def memory(
+    *,
+    group_by: str | None = None,
+    sort_by: str = "-size",
+    stats_only: bool = False,
+    pattern: str | None = None,
+    label: str | Iterable[str] | Mapping[str, str | None] | None = None,
+) -> dict[str, Any]: ...
 def stats() -> dict[str, Any]: ...
 def configure(key: str, value: str | int | float) -> None: ...

@@ -8,7 +8,7 @@ import os
 import pwd
 import weakref
 
-from . import _format, _ostore
+from . import _attributes, _format, _ostore
 from ._async import Requests
 from ._draft import Draft
 from ._errors import ObjectNotFoundError, PermissionDenied
@@ -123,6 +123,7 @@ class Client:
         self._trusted = frozenset(trust_uids)
         # References that remember their value, oldest first: see _remember().
         self._recent = collections.deque()
+        self._record = _attributes.record_call_sites()
 
     @property
     def address(self):
@@ -153,8 +154,8 @@ class Client:
 
     # ---- creating
 
-    def put(self, value, *, id=None, name=None, mode=None, timeout=None):
-        """put(value, *, id=None, name=None, mode=None, timeout=None) -> ObjectRef
+    def put(self, value, *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False):
+        """put(value, *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False) -> ObjectRef
 
         Store a value. Arrays in it are stored as they are, and are read without
         a copy by every process.
@@ -162,17 +163,22 @@ class Client:
         id: 32 hexadecimal digits, instead of a random id. name: hold the object
         under this name too; a name that is taken moves. mode: permission bits,
         0o600 if not given. timeout: seconds to wait for room, else
-        ObjectStoreFullError; None leaves that to the broker. Wraps ostore_put(3).
+        ObjectStoreFullError; None leaves that to the broker.
+
+        labels: a dict of str to str. ttl: seconds after which the object is
+        deleted. priority: from -15 to 15; of what may be evicted, the lowest goes
+        first. pin: never evict it. Wraps ostore_put(3).
         """
         metadata, pieces, strided = _format.encode(value)
-        options = (_id(id), name, metadata, _mode(mode), _room_nanoseconds(timeout))
+        attributes = self._attributes(labels, ttl, priority, pin)
+        options = (_id(id), name, metadata, _mode(mode), _room_nanoseconds(timeout), attributes)
         if strided is None:
             return ObjectRef._of(self, self._connection.put(pieces, *options))
         draft = self._connection.create(strided.nbytes, *options)
         return self._copy_and_seal(draft, strided)
 
-    def put_many(self, values, *, mode=None, timeout=None):
-        """put_many(values, *, mode=None, timeout=None) -> list[ObjectRef]
+    def put_many(self, values, *, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False):
+        """put_many(values, *, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False) -> list[ObjectRef]
 
         Store each of many values, as put() does, but with many small ones in
         one request. If one cannot be stored, its exception is raised, and
@@ -183,7 +189,11 @@ class Client:
             metadata, pieces, strided = _format.encode(value)
             encoded.append((metadata, pieces if strided is None else [_contiguous(strided)]))
         of = ObjectRef._of
-        return [of(self, object) for object in self._connection.put_many(encoded, _mode(mode), _room_nanoseconds(timeout))]
+        options = _mode(mode), _room_nanoseconds(timeout), self._attributes(labels, ttl, priority, pin)
+        return [of(self, object) for object in self._connection.put_many(encoded, *options)]
+
+    def _attributes(self, labels, ttl, priority, pin):
+        return _attributes.encode(labels, ttl, priority, pin, _attributes.call_site() if self._record else None)
 
     def _copy_and_seal(self, draft, strided):
         import numpy
@@ -197,8 +207,10 @@ class Client:
             draft.abort()
             raise
 
-    def empty(self, shape, dtype=float, *, id=None, name=None, mode=None, timeout=None):
-        """empty(shape, dtype=float, *, id=None, name=None, mode=None, timeout=None) -> Draft
+    def empty(
+        self, shape, dtype=float, *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False
+    ):
+        """empty(shape, dtype=float, *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False) -> Draft
 
         Begin an array that is written in place: fill draft.array, then
         draft.seal() publishes it without a copy. Options as put().
@@ -214,21 +226,26 @@ class Client:
         for size in shape:
             nbytes *= size
         metadata = _format.array_metadata(shape, dtype)
-        draft = self._create(nbytes, metadata, id, name, mode, timeout)
+        attributes = self._attributes(labels, ttl, priority, pin)
+        draft = self._create(nbytes, metadata, id, name, mode, timeout, attributes)
         return Draft._of(self, draft, shape, dtype)
 
-    def create(self, nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None):
-        """create(nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None) -> Draft
+    def create(
+        self, nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False
+    ):
+        """create(nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False) -> Draft
 
         Begin an object of raw bytes that is written in place: fill draft.buffer,
         then draft.seal() publishes it. Options as put(). Wraps ostore_create(3).
         """
-        return Draft._of(self, self._create(nbytes, bytes(metadata), id, name, mode, timeout))
+        attributes = self._attributes(labels, ttl, priority, pin)
+        return Draft._of(self, self._create(nbytes, bytes(metadata), id, name, mode, timeout, attributes))
 
-    def _create(self, nbytes, metadata, id, name, mode, timeout):
+    def _create(self, nbytes, metadata, id, name, mode, timeout, attributes):
         if not 0 <= nbytes < 1 << 63:
             raise ValueError(f"an object cannot have {nbytes} bytes")
-        return self._connection.create(nbytes, _id(id), name, metadata, _mode(mode), _room_nanoseconds(timeout))
+        options = _id(id), name, metadata, _mode(mode), _room_nanoseconds(timeout), attributes
+        return self._connection.create(nbytes, *options)
 
     # ---- reading
 
@@ -426,6 +443,28 @@ class Client:
                 ref._recent = None
         self._connection.delete(_ids(refs))
 
+    def set_attributes(self, ref, *, labels=None, ttl=None, priority=None, pin=None):
+        """set_attributes(ref, *, labels=None, ttl=None, priority=None, pin=None) -> None
+
+        Change attributes of an object of yours; what is None stays as it is.
+
+        labels: a dict; those of other keys stay, and None as a value removes one.
+        ttl: seconds from now, after which the object is deleted; math.inf: never.
+        Wraps ostore_set(3).
+        """
+        (ref,) = _checked(ref)
+        labels = labels or {}
+        given = tuple([_attributes.encode_label(key, value) for key, value in labels.items() if value is not None])
+        removed = tuple([key.encode() for key, value in labels.items() if value is None])
+        self._connection.set(
+            ref._id,
+            given,
+            removed,
+            None if ttl is None else _attributes.nanoseconds(ttl),
+            None if priority is None else operator.index(priority),
+            None if pin is None else bool(pin),
+        )
+
     # ---- looking
 
     def events(self, since=None, *, timeout=None):
@@ -440,14 +479,32 @@ class Client:
         subscription = self._connection.subscribe(_ostore.EVENTS_NEW if since is None else operator.index(since))
         return Events._of(self, subscription, _nanoseconds(timeout))
 
-    def list(self):
-        """list() -> list[dict]
+    def list(self, *, pattern=None, label=None):
+        """list(*, pattern=None, label=None) -> list[dict]
 
         What the caller may read, ordered by creation: id, size, metadata_size,
-        state, refs, pins, uid, gid, mode, created_ns, last_access_ns, accesses
-        and names of each object, as `osctl --json ls`. Wraps ostore_list(3).
+        state, refs, pins, uid, gid, mode, created_ns, last_access_ns, accesses,
+        names, labels, expires_ns, priority, pinned, held and call_site of each
+        object, as `osctl --json ls`.
+
+        pattern: only objects of which a name, or the id, matches it as in a
+        shell: * ? [a-z]. label: only objects that have this label, "key" or
+        "key=value", or all of several, as a list or a dict. Wraps ostore_list(3).
         """
-        return self._connection.list()
+        return self._connection.list(pattern, _attributes.encode_filter(label))
+
+    def memory(self, *, group_by=None, sort_by="-size", stats_only=False, pattern=None, label=None):
+        """memory(*, group_by=None, sort_by='-size', stats_only=False, pattern=None, label=None) -> dict
+
+        Each reference and mapping of what the caller may read, who has it, and
+        totals, as `osctl --json memory`.
+
+        group_by: "pid", "uid", "callsite" or "label:KEY". sort_by: "size", "refs",
+        "pins", "pid", "uid", "kind" or "created_ns", with a "-" the largest first.
+        pattern, label: as list(). Wraps ostore_memory(3).
+        """
+        stats = self._connection.memory(pattern, _attributes.encode_filter(label))
+        return _attributes.report(stats, group_by, sort_by, stats_only)
 
     def stats(self):
         """stats() -> dict

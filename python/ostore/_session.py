@@ -138,12 +138,16 @@ def current(hint=None):
         return _client
 
 
-def put(value, *, id=None, name=None, mode=None, timeout=None):
-    return (_client or current()).put(value, id=id, name=name, mode=mode, timeout=timeout)
+def put(value, *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False):
+    return (_client or current()).put(
+        value, id=id, name=name, mode=mode, timeout=timeout, labels=labels, ttl=ttl, priority=priority, pin=pin
+    )
 
 
-def put_many(values, *, mode=None, timeout=None):
-    return (_client or current()).put_many(values, mode=mode, timeout=timeout)
+def put_many(values, *, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False):
+    return (_client or current()).put_many(
+        values, mode=mode, timeout=timeout, labels=labels, ttl=ttl, priority=priority, pin=pin
+    )
 
 
 def get(refs, *, writable=False, timeout=None):
@@ -166,12 +170,20 @@ def events(since=None, *, timeout=None):
     return (_client or current()).events(since, timeout=timeout)
 
 
-def empty(shape, dtype=float, *, id=None, name=None, mode=None, timeout=None):
-    return (_client or current()).empty(shape, dtype, id=id, name=name, mode=mode, timeout=timeout)
+def empty(
+    shape, dtype=float, *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False
+):
+    return (_client or current()).empty(
+        shape, dtype, id=id, name=name, mode=mode, timeout=timeout, labels=labels, ttl=ttl, priority=priority, pin=pin
+    )
 
 
-def create(nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None):
-    return (_client or current()).create(nbytes, metadata, id=id, name=name, mode=mode, timeout=timeout)
+def create(
+    nbytes, metadata=b"", *, id=None, name=None, mode=None, timeout=None, labels=None, ttl=None, priority=0, pin=False
+):
+    return (_client or current()).create(
+        nbytes, metadata, id=id, name=name, mode=mode, timeout=timeout, labels=labels, ttl=ttl, priority=priority, pin=pin
+    )
 
 
 def get_buffer(ref, *, timeout=None):
@@ -202,8 +214,18 @@ def delete(refs):
     return (_client or current()).delete(refs)
 
 
-def list():
-    return (_client or current()).list()
+def set_attributes(ref, *, labels=None, ttl=None, priority=None, pin=None):
+    return (_client or current()).set_attributes(ref, labels=labels, ttl=ttl, priority=priority, pin=pin)
+
+
+def list(*, pattern=None, label=None):
+    return (_client or current()).list(pattern=pattern, label=label)
+
+
+def memory(*, group_by=None, sort_by="-size", stats_only=False, pattern=None, label=None):
+    return (_client or current()).memory(
+        group_by=group_by, sort_by=sort_by, stats_only=stats_only, pattern=pattern, label=label
+    )
 
 
 def stats():
@@ -215,6 +237,6 @@ def configure(key, value):
 
 
 # What a function does is said once, by the method.
-for _function in (put, put_many, get, get_async, wait, wait_async, events, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete, list, stats,
-                  configure):
+for _function in (put, put_many, get, get_async, wait, wait_async, events, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete,
+                  set_attributes, list, memory, stats, configure):
     _function.__doc__ = getattr(Client, _function.__name__).__doc__

@@ -80,7 +80,8 @@ class Objects(support.BrokerTest):
         (info,) = [info for info in ostore.list() if info["id"] == ref.hex()]
         self.assertEqual(
             list(info),
-            "id size metadata_size state refs pins uid gid mode created_ns last_access_ns accesses names".split(),
+            "id size metadata_size state refs pins uid gid mode created_ns last_access_ns accesses names".split()
+            + "labels expires_ns priority pinned held call_site".split(),
         )
         self.assertEqual(info["size"], 100000)
         self.assertEqual(info["state"], "resident")

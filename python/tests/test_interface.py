@@ -14,7 +14,7 @@ import ostore
 from ostore import _ostore
 
 FUNCTIONS = """init shutdown put put_many get wait empty create get_buffer get_metadata contains hold lookup unhold delete
-list stats configure get_async wait_async events""".split()
+set_attributes list memory stats configure get_async wait_async events""".split()
 CLASSES = "Client Draft Events ObjectRef".split()
 ERRORS = """Error ObjectStoreFullError ObjectNotFoundError ObjectExistsError ObjectLostError GetTimeoutError
 OutOfDiskError PermissionDenied BrokerUnavailable""".split()
