@@ -9,7 +9,7 @@
 #include "util/cleanup.h"
 
 static const char *const feature_names[] = {
-	"bpf", "userfaultfd", "kernel_faults", "huge_pages", "io_uring",
+	"bpf", "userfaultfd", "kernel_faults", "huge_pages", "io_uring", "seccomp",
 };
 
 bool is_listed(const char *const *names, size_t n, const char *name)

@@ -26,11 +26,15 @@ static struct wire_field huge_pages_feature(bool wanted)
 	return feature("feature.huge_pages", allowed && wanted, reason);
 }
 
-void features_probe(struct wire_field fields[N_FEATURES], bool huge_pages)
+void features_probe(struct wire_field fields[N_FEATURES], bool huge_pages,
+	const char *without_seccomp)
 {
 	fields[0] = feature("feature.bpf", false, UNUSED);
 	fields[1] = huge_pages_feature(huge_pages);
 	fields[2] = feature("feature.io_uring", false, UNUSED);
 	fields[3] = feature("feature.kernel_faults", false, UNUSED);
-	fields[4] = feature("feature.userfaultfd", false, UNUSED);
+	fields[4] = feature("feature.seccomp", !without_seccomp,
+		without_seccomp ? without_seccomp : "the worker may make no other system calls "
+			"than it needs");
+	fields[5] = feature("feature.userfaultfd", false, UNUSED);
 }

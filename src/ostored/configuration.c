@@ -39,6 +39,7 @@ enum type {
 	TYPE_COUNT,           /* min..max */
 	TYPE_CHOICE,          /* one of the words of allowed */
 	TYPE_QUOTA,           /* none, or by uid: sizes (of bytes), else counts */
+	TYPE_FEATURES,        /* words of features, with commas between */
 };
 
 /* How each key is checked.  Kept apart from config_infos, which others read. */
@@ -71,6 +72,7 @@ static const struct rule {
 	[CONFIG_USER] = { TYPE_NAME },
 	[CONFIG_STOP_TIMEOUT] = { TYPE_SECONDS, .min = NS_PER_S, .max = 3600 * NS_PER_S },
 	[CONFIG_LOG_LEVEL] = { TYPE_CHOICE },
+	[CONFIG_WITHOUT] = { TYPE_FEATURES, .word = "none" },
 };
 
 #define COUNTS "UID:COUNT[,...] with numeric uids, *:COUNT for everybody else, and percentages such as *:10%"
@@ -149,6 +151,9 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 		"How long a clean stop may take before the worker is killed." },
 	[CONFIG_LOG_LEVEL] = { "log_level", "LEVEL", "notice", "error warning notice info debug",
 		"Least important lines that are logged.", .live = true },
+	[CONFIG_WITHOUT] = { "without", "NAME[,...]", "none",
+		"none, or names of features with commas between them: seccomp",
+		"Features of the machine that the broker does not use though they are there." },
 };
 
 /* Keys of the manual that a later version will know: refused with a better word
@@ -287,6 +292,28 @@ static size_t quota_entries(const char *text)
 	return n;
 }
 
+/* Return: -EINVAL: a word is no feature; 0, or 1: @wanted is among them. */
+static int parse_features(const char *text, const char *wanted)
+{
+	static const char *const features[] = { "seccomp" };
+	bool is_there = false;
+
+	for (;;) {
+		const size_t length = strcspn(text, ",");
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(features) && (strlen(features[i]) != length ||
+				strncmp(features[i], text, length) != 0))
+			i++;
+		if (i == ARRAY_SIZE(features))
+			return -EINVAL;
+		is_there |= wanted && strcmp(features[i], wanted) == 0;
+		if (text[length] == '\0')
+			return is_there;
+		text += length + 1;
+	}
+}
+
 static int check_form(enum config_key key, const char *text)
 {
 	const struct rule *rule = &rules[key];
@@ -317,6 +344,8 @@ static int check_form(enum config_key key, const char *text)
 		return parse_count(&number, text, rule->min, rule->max);
 	case TYPE_CHOICE:
 		return has_word(config_infos[key].allowed, text) ? 0 : -EINVAL;
+	case TYPE_FEATURES:
+		return parse_features(text, NULL);
 	case TYPE_QUOTA:
 		if (strcmp(text, "none") == 0)
 			return 0;
@@ -439,6 +468,7 @@ static uint64_t resolve_number(struct config *config, enum config_key key, uint6
 	case TYPE_NAME:
 	case TYPE_CHOICE:
 	case TYPE_QUOTA:
+	case TYPE_FEATURES:
 		break;
 	}
 	return setting->number;
@@ -606,6 +636,7 @@ static bool says_number(enum config_key key, const struct config_setting *settin
 	case TYPE_NAME:
 	case TYPE_CHOICE:
 	case TYPE_QUOTA:
+	case TYPE_FEATURES:
 		break;
 	}
 	return true;
@@ -625,6 +656,11 @@ static void fill_fields(struct config *config, struct config_values *values)
 			.number = setting->number,
 		};
 	}
+}
+
+bool config_without(const struct config *config, const char *feature)
+{
+	return parse_features(config->settings[CONFIG_WITHOUT].text, feature) == 1;
 }
 
 uint64_t config_count(const struct config *config, enum config_key key)

@@ -48,6 +48,7 @@ enum config_key {
 	CONFIG_USER,
 	CONFIG_STOP_TIMEOUT,
 	CONFIG_LOG_LEVEL,
+	CONFIG_WITHOUT,
 	CONFIG_N_KEYS,
 };
 
@@ -133,6 +134,9 @@ int config_read_file(struct config *config, const char *path);
  *   replaces the one with the same name in vendor.  Nothing there is no error.
  * Return: as config_read_file(). */
 int config_read_directories(struct config *config, const char *vendor, const char *etc);
+
+/* Is this feature one that the broker shall do without? */
+bool config_without(const struct config *config, const char *feature);
 
 /* Of a key that is a count, before config_resolve(). */
 uint64_t config_count(const struct config *config, enum config_key key);

@@ -27,6 +27,7 @@
 #include "core/core.h"
 #include "memory/memfd.h"
 #include "ostored/configuration.h"
+#include "ostored/filter.h"
 #include "ostored/host.h"
 #include "ostored/listener.h"
 #include "ostored/machine.h"
@@ -50,6 +51,8 @@ struct daemon {
 	struct config_values values;
 	struct listener listener;
 	struct wire_field features[N_FEATURES];
+	struct filter filter;
+	struct text without_seccomp; /* why there is none */
 	uint64_t watchdog_us;
 	int ready_fd;
 	int notify_fd;
@@ -326,6 +329,27 @@ failed:
 	return r;
 }
 
+/* And then all is known of features. */
+static int make_filter(struct daemon *d)
+{
+	struct text *why = &d->without_seccomp;
+	int r = 0;
+
+	if (!d->options.supervisor)
+		text_set(why, "there is no supervisor: the worker is to be looked at");
+	else if (config_without(&d->config, "seccomp"))
+		text_set(why, "the configuration says without=seccomp");
+	else
+		r = filter_make(&d->filter, why);
+	if (r == -EOPNOTSUPP) {
+		log_warning("workers may make any system call: %s", why->bytes);
+		r = 0;
+	}
+	features_probe(d->features, strcmp(d->config.settings[CONFIG_HUGE_PAGES].text, "yes") == 0,
+		d->filter.instructions ? NULL : why->bytes);
+	return r;
+}
+
 static int prepare(struct daemon *d)
 {
 	struct text error = TEXT_INIT;
@@ -343,8 +367,11 @@ static int prepare(struct daemon *d)
 	d->notify_fd = notify_open();
 	if (sd_watchdog_enabled(1, &d->watchdog_us) <= 0)
 		d->watchdog_us = 0;
-	features_probe(d->features, strcmp(d->config.settings[CONFIG_HUGE_PAGES].text, "yes") == 0);
-	r = watch_starter(d, &error);
+	r = make_filter(d);
+	if (r < 0)
+		log_error("cannot make the filter of system calls: %s", strerror(-r));
+	if (r == 0)
+		r = watch_starter(d, &error);
 	if (r == 0)
 		r = become_broker(d, activation_fd, &error);
 	if (r == 0 && chdir("/") < 0)
@@ -385,6 +412,7 @@ static int run(struct daemon *d)
 		.watchdog_ns = d->watchdog_us * NS_PER_US / 2,
 		.keep_fds = kept,
 		.n_keep_fds = ARRAY_SIZE(kept),
+		.filter = &d->filter,
 	};
 	/* A private broker speaks only when something is wrong: its stderr is its user's. */
 	enum log_level level = d->options.private_mode ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE;
@@ -408,6 +436,7 @@ static void deinit(struct daemon *d)
 			(void)close(fds[i]);
 	if (d->tables)
 		(void)munmap(d->tables, d->tables_size);
+	filter_deinit(&d->filter);
 	config_values_deinit(&d->values);
 	config_deinit(&d->config);
 	options_deinit(&d->options);

@@ -6,6 +6,8 @@ src_ostored_libostored_la_SOURCES = \
 	src/ostored/configuration.h \
 	src/ostored/daemon.c \
 	src/ostored/daemon.h \
+	src/ostored/filter.c \
+	src/ostored/filter.h \
 	src/ostored/host.c \
 	src/ostored/host.h \
 	src/ostored/listener.c \
@@ -21,10 +23,11 @@ src_ostored_libostored_la_SOURCES = \
 	src/ostored/supervisor.c \
 	src/ostored/supervisor.h \
 	$(NULL)
-src_ostored_libostored_la_CFLAGS = $(AM_CFLAGS) $(LIBCAP_CFLAGS) $(LIBECONF_CFLAGS) $(SYSTEMD_CFLAGS)
+src_ostored_libostored_la_CFLAGS = $(AM_CFLAGS) $(LIBCAP_CFLAGS) $(LIBECONF_CFLAGS) $(LIBSECCOMP_CFLAGS) $(SYSTEMD_CFLAGS)
 src_ostored_libostored_la_LIBADD = \
 	$(LIBCAP_LIBS) \
 	$(LIBECONF_LIBS) \
+	$(LIBSECCOMP_LIBS) \
 	$(SYSTEMD_LIBS) \
 	$(NULL)
 

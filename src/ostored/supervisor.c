@@ -168,11 +168,18 @@ static _Noreturn void worker(struct supervisor *s)
 	pthread_t thread;
 	sigset_t set;
 	void *status;
+	int r;
 
 	/* If the supervisor died before prctl(), nobody is left to tell. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != s->pid)
 		_exit(EXIT_FAILURE);
+	r = filter_load(s->options->filter);
+	if (r < 0) {
+		log_error("worker: cannot filter system calls: %s; without=seccomp does without",
+			strerror(-r));
+		_exit(EXIT_FAILURE);
+	}
 	(void)prctl(PR_SET_NAME, "ostored-worker");
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);

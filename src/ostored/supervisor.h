@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "broker/broker.h"
+#include "ostored/filter.h"
 
 struct supervisor_options {
 	struct broker_options broker; /* without ready_fd, keep_fds and supervisor_pid, which are set here */
@@ -27,6 +28,7 @@ struct supervisor_options {
 	const int *keep_fds;          /* further descriptors that must outlive workers; no more than
 	                                 SUPERVISOR_KEEP_MAX */
 	size_t n_keep_fds;
+	const struct filter *filter;  /* of workers under a supervisor */
 };
 
 #define SUPERVISOR_KEEP_MAX 8

@@ -28,6 +28,7 @@ sys_tests = \
 	tests/sys/worker-alone-under-valgrind.sh \
 	tests/sys/worker-killed-many-times.sh \
 	tests/sys/worker-killed-objects-survive.sh \
+	tests/sys/worker-may-make-no-other-system-calls.sh \
 	tests/sys/worker-that-cannot-die-has-an-heir.sh \
 	tests/sys/worker-that-dies-young-is-delayed.sh \
 	tests/sys/worker-that-does-not-stop-is-killed.sh \

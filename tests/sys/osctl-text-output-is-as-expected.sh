@@ -111,6 +111,7 @@ features
   kernel faults      YES-OR-WHY-NOT
   huge pages         YES-OR-WHY-NOT
   io uring           YES-OR-WHY-NOT
+  seccomp            YES-OR-WHY-NOT
 broker
   address            X
   version            X

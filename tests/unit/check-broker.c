@@ -127,7 +127,7 @@ static void supervise(struct rig *rig, int ready)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	features_probe(features, true);
+	features_probe(features, true, "a test");
 	for (;;) {
 		pid_t pid = rig->supervised
 			? (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0L, 0L, 0L, 0L)

@@ -23,6 +23,12 @@ tests_unit_check_config_SOURCES = tests/unit/check-config.c
 tests_unit_check_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_config_LDADD = src/ostored/libostored.la src/util/libutil.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/check-filter
+TESTS += tests/unit/check-filter
+tests_unit_check_filter_SOURCES = tests/unit/check-filter.c
+tests_unit_check_filter_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_filter_LDADD = src/ostored/libostored.la src/util/libutil.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/check-memory
 TESTS += tests/unit/check-memory
 tests_unit_check_memory_SOURCES = tests/unit/check-memory.c
