@@ -1,9 +1,11 @@
 # Benchmarks: made by `make bench`, never run by make check.
-EXTRA_PROGRAMS += bench/small_ops
-bench_small_ops_SOURCES = bench/small_ops.c
+EXTRA_PROGRAMS += bench/small_ops bench/echo
+bench_small_ops_SOURCES = bench/clients.h bench/small_ops.c
 bench_small_ops_LDADD = src/client/libostore.la
-CLEANFILES += bench/small_ops$(EXEEXT)
-EXTRA_DIST += bench/RESULTS.md bench/figures.py bench/run
+bench_echo_SOURCES = bench/clients.h bench/echo.c
+bench_echo_LDADD = src/wire/libwire.la src/util/libutil.la
+CLEANFILES += bench/small_ops$(EXEEXT) bench/echo$(EXEEXT)
+EXTRA_DIST += bench/RESULTS.md bench/figures.py bench/run bench/stores.py
 
-bench: all bench/small_ops$(EXEEXT)
+bench: all bench/small_ops$(EXEEXT) bench/echo$(EXEEXT)
 	$(PYTHON) $(srcdir)/bench/run --build $(abs_top_builddir)

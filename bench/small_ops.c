@@ -1,48 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small operations from C, one client, one request at a time and 100 at a time.
+ * Small operations from C, one request at a time and 100 at a time.
  *
- *   small_ops [count]
+ *   small_ops [clients [count]]
  *
- * Prints a line each: name, operations a second, microseconds each (median of
- * five rounds).  The objects are 4 KiB of random bytes.  "get" reads objects
- * that the process does not hold; "get again" what it has mapped.  "... many"
- * are requests of 100 objects; an operation is one object.
+ * Prints a JSON object: operations a second of all clients together, the median of
+ * five rounds after one that does not count.  The objects are 4 KiB of random bytes,
+ * count of them a client; each client is a process.  "get" reads what the process
+ * does not have yet; "get_again_us" is one client's time for what it has mapped.
+ * "..._many" are requests of 100 objects; an operation is one object.
+ * bench/echo.c sends the same packets, to nobody in particular.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include <ostore.h>
 
-#define ROUNDS 5
-#define SIZE   4096
-#define MANY   100
+#include "bench/clients.h"
 
-static double now(void)
-{
-	struct timespec t;
+#define SIZE 4096
+#define MANY 100
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
+struct figures {
+	double put[ROUNDS], get[ROUNDS], again[ROUNDS], put_many[ROUNDS], get_many[ROUNDS];
+};
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void report(const char *name, double *seconds, size_t count)
-{
-	qsort(seconds, ROUNDS, sizeof *seconds, by_value);
-	printf("%-12s %12.0f /s %10.3f us\n", name, count / seconds[ROUNDS / 2],
-		seconds[ROUNDS / 2] / count * 1e6);
-}
+struct work {
+	struct ostore *conn;
+	struct ostore_object **held;
+	ostore_id *ids;
+	size_t count;
+	unsigned char bytes[SIZE];
+	uint64_t sum;
+};
 
 static void must(int r, struct ostore *conn)
 {
@@ -52,89 +44,129 @@ static void must(int r, struct ostore *conn)
 	}
 }
 
-/* Puts and gets by MANY: seconds each for count objects. */
-static void batched(struct ostore *conn, const unsigned char *bytes, size_t count, double *put,
-	double *get, uint64_t *sum)
+static void put(struct work *work)
 {
-	struct iovec piece = { .iov_base = (void *)bytes, .iov_len = SIZE };
-	struct ostore_object **held = calloc(count, sizeof *held), *got[MANY];
+	for (size_t i = 0; i < work->count; i++)
+		must(ostore_put(work->conn, work->bytes, SIZE, NULL, &work->held[i]), work->conn);
+}
+
+static void get(struct work *work)
+{
+	struct ostore_object *object;
+
+	for (size_t i = 0; i < work->count; i++) {
+		must(ostore_get(work->conn, &work->ids[i], 1, 0, 0, &object), work->conn);
+		work->sum += *(const unsigned char *)ostore_data(object);
+		ostore_release(object);
+	}
+}
+
+static void put_many(struct work *work)
+{
+	struct iovec piece = { .iov_base = work->bytes, .iov_len = SIZE };
 	struct ostore_value values[MANY];
-	ostore_id *ids = calloc(count, sizeof *ids);
-	double began = now();
 
 	for (size_t i = 0; i < MANY; i++)
 		values[i] = (struct ostore_value){ .pieces = &piece, .n_pieces = 1 };
-	for (size_t i = 0; i < count; i += MANY)
-		must(ostore_put_many(conn, values, MANY, 0, held + i, NULL), conn);
-	*put = now() - began;
-	for (size_t i = 0; i < count; i++)
-		ids[i] = *ostore_object_id(held[i]);
-	began = now();
-	for (size_t i = 0; i < count; i += MANY) {
-		must(ostore_get(conn, ids + i, MANY, 0, 0, got), conn);
+	for (size_t i = 0; i < work->count; i += MANY)
+		must(ostore_put_many(work->conn, values, MANY, 0, work->held + i, NULL), work->conn);
+}
+
+static void get_many(struct work *work)
+{
+	struct ostore_object *got[MANY];
+
+	for (size_t i = 0; i < work->count; i += MANY) {
+		must(ostore_get(work->conn, work->ids + i, MANY, 0, 0, got), work->conn);
 		for (size_t k = 0; k < MANY; k++) {
-			*sum += *(const unsigned char *)ostore_data(got[k]);
+			work->sum += *(const unsigned char *)ostore_data(got[k]);
 			ostore_release(got[k]);
 		}
 	}
-	*get = now() - began;
-	for (size_t i = 0; i < count; i++)
-		ostore_release(held[i]);
-	free(held);
-	free(ids);
+}
+
+/* What is mapped already: seconds for one. */
+static double get_again(struct work *work)
+{
+	const size_t times = 100 * work->count;
+	struct ostore_object *object, *second;
+	double began, took;
+
+	must(ostore_get(work->conn, &work->ids[0], 1, 0, OSTORE_GET_MAP, &object), work->conn);
+	began = now();
+	for (size_t i = 0; i < times; i++) {
+		must(ostore_get(work->conn, &work->ids[0], 1, 0, 0, &second), work->conn);
+		work->sum += *(const unsigned char *)ostore_data(second);
+		ostore_release(second);
+	}
+	took = (now() - began) / times;
+	ostore_release(object);
+	return took;
+}
+
+static double phase(struct clients *clients, unsigned int client, struct work *work,
+	void (*run)(struct work *work))
+{
+	phase_begin(clients, client);
+	run(work);
+	return phase_end(clients);
+}
+
+static void know_ids(struct work *work)
+{
+	for (size_t i = 0; i < work->count; i++)
+		work->ids[i] = *ostore_object_id(work->held[i]);
+}
+
+static void release(struct work *work)
+{
+	for (size_t i = 0; i < work->count; i++)
+		ostore_release(work->held[i]);
+}
+
+static void round_of(struct clients *clients, unsigned int client, struct work *work,
+	struct figures *figures, int round)
+{
+	must(getrandom(work->bytes, SIZE, 0) == SIZE ? 0 : -EIO, NULL);
+	figures->put[round] = phase(clients, client, work, put);
+	know_ids(work);
+	figures->get[round] = phase(clients, client, work, get);
+	if (client == 0)
+		figures->again[round] = get_again(work);
+	phase(clients, client, work, release);
+	figures->put_many[round] = phase(clients, client, work, put_many);
+	know_ids(work);
+	figures->get_many[round] = phase(clients, client, work, get_many);
+	phase(clients, client, work, release);
+}
+
+static void client_main(struct clients *clients, unsigned int client, void *argument)
+{
+	struct work work = { .count = *(size_t *)argument };
+	const double all = (double)(work.count * clients->n);
+	struct figures figures;
+
+	work.held = calloc(work.count, sizeof *work.held);
+	work.ids = calloc(work.count, sizeof *work.ids);
+	must(work.held && work.ids ? 0 : -ENOMEM, NULL);
+	must(ostore_connect(&work.conn, NULL, NULL), NULL);
+	round_of(clients, client, &work, &figures, 0);
+	for (int round = 0; round < ROUNDS; round++)
+		round_of(clients, client, &work, &figures, round);
+	ostore_close(work.conn);
+	if (client > 0 || work.sum == 0)
+		return;
+	printf("{\"clients\": %u, \"put\": %.0f, \"get\": %.0f, \"get_again_us\": %.4f, "
+	       "\"put_many\": %.0f, \"get_many\": %.0f}\n", clients->n,
+		all / median(figures.put), all / median(figures.get), median(figures.again) * 1e6,
+		all / median(figures.put_many), all / median(figures.get_many));
 }
 
 int main(int argc, char **argv)
 {
-	size_t count = (argc > 1 ? strtoul(argv[1], NULL, 10) : 4000) / MANY * MANY;
-	double puts[ROUNDS], gets[ROUNDS], again[ROUNDS], puts_many[ROUNDS], gets_many[ROUNDS], began;
-	struct ostore_object **held = calloc(count, sizeof *held), *object;
-	ostore_id *ids = calloc(count, sizeof *ids);
-	unsigned char bytes[SIZE];
-	struct ostore *conn;
-	uint64_t sum = 0;
+	unsigned int n = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 10) : 1;
+	size_t count = (argc > 2 ? strtoul(argv[2], NULL, 10) : 4000) / MANY * MANY;
 
-	must(ostore_connect(&conn, NULL, NULL), NULL);
-	for (int round = -1; round < ROUNDS; round++) { /* the first is a warm-up */
-		must(getrandom(bytes, SIZE, 0) == SIZE ? 0 : -EIO, NULL);
-		began = now();
-		for (size_t i = 0; i < count; i++)
-			must(ostore_put(conn, bytes, SIZE, NULL, &held[i]), conn);
-		if (round >= 0)
-			puts[round] = now() - began;
-		for (size_t i = 0; i < count; i++)
-			ids[i] = *ostore_object_id(held[i]);
-		began = now();
-		for (size_t i = 0; i < count; i++) {
-			must(ostore_get(conn, &ids[i], 1, 0, 0, &object), conn);
-			sum += *(const unsigned char *)ostore_data(object);
-			ostore_release(object);
-		}
-		if (round >= 0)
-			gets[round] = now() - began;
-		must(ostore_get(conn, &ids[0], 1, 0, OSTORE_GET_MAP, &object), conn);
-		began = now();
-		for (size_t i = 0; i < 100 * count; i++) {
-			struct ostore_object *second;
-
-			must(ostore_get(conn, &ids[0], 1, 0, 0, &second), conn);
-			sum += *(const unsigned char *)ostore_data(second);
-			ostore_release(second);
-		}
-		if (round >= 0)
-			again[round] = now() - began;
-		ostore_release(object);
-		for (size_t i = 0; i < count; i++)
-			ostore_release(held[i]);
-		batched(conn, bytes, count, &puts_many[round < 0 ? 0 : round], &gets_many[round < 0 ? 0 : round], &sum);
-	}
-	report("put", puts, count);
-	report("get", gets, count);
-	report("get again", again, 100 * count);
-	report("put many", puts_many, count);
-	report("get many", gets_many, count);
-	ostore_close(conn);
-	free(held);
-	free(ids);
-	return sum == 0;
+	clients_run(clients_new(n), client_main, &count);
+	return 0;
 }
