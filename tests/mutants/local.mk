@@ -37,5 +37,16 @@ EXTRA_DIST += \
 	tests/mutants/35-what-is-held-of-a-deleted-object-is-its-owners.patch \
 	tests/mutants/36-waiting-requests-of-a-uid-are-not-counted.patch \
 	tests/mutants/37-offered-memfd-is-not-charged.patch \
+	tests/mutants/38-an-heir-forgets-when-objects-expire.patch \
+	tests/mutants/39-time-begins-before-the-seal.patch \
+	tests/mutants/40-the-highest-priority-goes-first.patch \
+	tests/mutants/41-a-quota-evicts-without-priorities.patch \
+	tests/mutants/42-a-hard-pin-is-lost-with-a-name.patch \
+	tests/mutants/43-hard-pins-of-deleted-objects-count-on.patch \
+	tests/mutants/44-the-value-of-a-label-is-not-looked-at.patch \
+	tests/mutants/45-whoever-may-read-may-set.patch \
+	tests/mutants/46-new-labels-are-not-journalled.patch \
+	tests/mutants/47-holders-of-the-next-object-are-told-of-this-one.patch \
+	tests/mutants/48-deleted-objects-of-others-are-listed.patch \
 	tests/mutants/run \
 	$(NULL)

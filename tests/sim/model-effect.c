@@ -393,6 +393,13 @@ static void reply_create(struct model *m, struct wait *wait, const struct core_e
 
 		if (!want->used || want->wait != wait - m->waits)
 			continue;
+		if (m->lossy && want->state == WANT_QUEUED && want->fd >= 0 &&
+			reply->status == -ENOBUFS) {
+			/* Holders that the model does not know keep what it would evict. */
+			wait->status[want->item] = reply->status;
+			model_end_want(m, want);
+			continue;
+		}
 		if (want->state != WANT_QUEUED || !is_late(m, wait))
 			broken("%s is answered before it is done", type_name(reply->type));
 		wait->status[want->item] = -ENOBUFS;
