@@ -265,6 +265,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		CHECK(make->account == account && make->pending && !make->ticket);
 		CHECK(make->passes <= CORE_PASS_MAX);
 		CHECK(make_bytes(make) >= core->queue.smallest);
+		CHECK(make_bytes(make) >= account->smallest);
 		charged.fds += make->fd >= 0;
 		(*n_waitingp)++;
 		if (make->pin) {

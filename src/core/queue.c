@@ -20,8 +20,11 @@ void queue_add(struct core *core, struct make *make)
 {
 	struct account *account = make->account;
 
-	if (list_empty(&account->waiting))
+	if (list_empty(&account->waiting)) {
 		list_add_tail(&core->queue.ring, &account->ring_link);
+		account->smallest = UINT64_MAX;
+	}
+	account->smallest = MIN(account->smallest, make_bytes(make));
 	list_add_tail(&account->waiting, &make->queue_link);
 	core->queue.n++;
 	core->queue.smallest = MIN(core->queue.smallest, make_bytes(make));
@@ -108,11 +111,19 @@ static void count_passed(struct core *core, const struct make *passing)
 	}
 }
 
+/* Do its quotas hold up all that waits of this uid?  (It may say no though they do.) */
+static bool all_by_quota(const struct core *core, const struct account *account)
+{
+	const struct cost least = { .bytes = account->smallest, .objects = 1 };
+
+	return !room_quota_fits(core, account, least);
+}
+
 /* Grant the first make that fits as it is and that everybody ahead of it lets pass. */
 static bool grant_passing(struct core *core)
 {
 	struct queue *queue = &core->queue;
-	uint64_t smallest = UINT64_MAX;
+	uint64_t smallest = UINT64_MAX, own;
 	struct list *ring, *link;
 
 	if (!room_fits(core, queue->smallest, 0))
@@ -122,6 +133,11 @@ static bool grant_passing(struct core *core)
 		const bool by_quota =
 			!room_quota_fits(core, account, make_cost(first_of(account)));
 
+		if (all_by_quota(core, account)) {
+			smallest = MIN(smallest, account->smallest);
+			continue;
+		}
+		own = UINT64_MAX;
 		list_for_each(link, &account->waiting) {
 			struct make *make = container_of(link, struct make, queue_link);
 
@@ -131,10 +147,13 @@ static bool grant_passing(struct core *core)
 				grant(core, make);
 				return true;
 			}
-			smallest = MIN(smallest, make_bytes(make));
+			own = MIN(own, make_bytes(make));
 			if (make->passes >= CORE_PASS_MAX)
 				break;
 		}
+		if (link == &account->waiting)
+			account->smallest = own;
+		smallest = MIN(smallest, own);
 		if (link != &account->waiting || (!by_quota && first_of(account)->passes >= CORE_PASS_MAX))
 			smallest = 0; /* not all were looked at */
 		if (!by_quota && first_of(account)->passes >= CORE_PASS_MAX)

@@ -97,6 +97,7 @@ struct account {
 	struct list idle_link;    /* in core.idle_accounts: perhaps nothing is charged any more */
 	struct list ring_link;    /* in core.queue.ring, while creates of it wait */
 	struct list waiting;      /* those makes */
+	uint64_t smallest;        /* none of them needs less than this */
 };
 
 /* ---- requests that wait ---- */
