@@ -4,8 +4,15 @@ bench_small_ops_SOURCES = bench/clients.h bench/small_ops.c
 bench_small_ops_LDADD = src/client/libostore.la
 bench_echo_SOURCES = bench/clients.h bench/echo.c
 bench_echo_LDADD = src/wire/libwire.la src/util/libutil.la
-CLEANFILES += bench/small_ops$(EXEEXT) bench/echo$(EXEEXT)
+EXTRA_PROGRAMS += bench/attacks
+bench_attacks_SOURCES = bench/attacks.c tests/sys/raw.c tests/sys/raw.h
+bench_attacks_LDADD = src/wire/libwire.la src/util/libutil.la
+CLEANFILES += bench/small_ops$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)
 EXTRA_DIST += bench/RESULTS.md bench/figures.py bench/run bench/stores.py
 
-bench: all bench/small_ops$(EXEEXT) bench/echo$(EXEEXT)
+bench: all bench/small_ops$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)
 	$(PYTHON) $(srcdir)/bench/run --build $(abs_top_builddir)
+
+# What is left for a client while others attack; as root.
+bench-attacks: all bench/attacks$(EXEEXT)
+	OSTORED=$(abs_top_builddir)/src/ostored/ostored bench/attacks$(EXEEXT)

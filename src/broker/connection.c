@@ -57,7 +57,7 @@ struct connection *connection_new(struct broker *broker, enum connection_state s
 	c->deadline = FOREVER_NS;
 	c->call_source = (struct source){ SOURCE_CALL, c };
 	c->process_source = (struct source){ SOURCE_PROCESS, c };
-	c->interest = EPOLLIN;
+	c->interest = EPOLLIN | EPOLLET;
 	TAILQ_INIT(&c->output);
 	if (loop_watch(broker, call_fd, &c->call_source, c->interest) < 0) {
 		user_put(broker, c->user);
@@ -80,6 +80,7 @@ void connection_doom(struct broker *broker, struct connection *c)
 	if (c->doomed)
 		return;
 	c->doomed = true;
+	turns_remove(broker, c);
 	output_clear(broker, c);
 	TAILQ_INSERT_TAIL(&broker->doomed, c, departing);
 }
@@ -96,6 +97,14 @@ void connection_fail(struct broker *broker, struct connection *c, const char *fo
 	va_end(arguments);
 	report_complaint(broker, c, reason);
 	connection_doom(broker, c);
+}
+
+static void unhold(struct broker *broker, struct connection *c)
+{
+	if (!c->held)
+		return;
+	c->held = false;
+	broker->n_held--;
 }
 
 static void forget_and_close(struct broker *broker, int *fd, bool watched)
@@ -116,6 +125,7 @@ void connection_finish(struct broker *broker, struct connection *c)
 	if (c->state == CONNECTION_GREETING) {
 		TAILQ_REMOVE(&broker->greeting, c, greeting);
 		broker->n_greeting--;
+		unhold(broker, c);
 	} else {
 		core_disconnect(broker->core, broker->now, c->index);
 		broker->connections[c->index] = NULL;
@@ -149,18 +159,22 @@ void connections_free_ended(struct broker *broker)
  * acknowledgements must be able to send them. */
 static bool may_read(const struct connection *c)
 {
-	return c->block == OUTPUT_FREE || c->block == OUTPUT_WINDOW;
+	return !c->held && (c->block == OUTPUT_FREE || c->block == OUTPUT_WINDOW);
 }
 
 void connection_update(struct broker *broker, struct connection *c)
 {
-	uint32_t interest = (may_read(c) ? EPOLLIN : 0) |
-		(c->block == OUTPUT_SOCKET ? EPOLLOUT : 0);
+	uint32_t interest = EPOLLIN | EPOLLET | (c->block == OUTPUT_SOCKET ? EPOLLOUT : 0);
 
-	if (c->doomed || interest == c->interest)
+	if (c->doomed)
 		return;
-	loop_change(broker, c->call_fd, &c->call_source, interest);
+	if (interest != c->interest)
+		loop_change(broker, c->call_fd, &c->call_source, interest);
 	c->interest = interest;
+	if (c->unread && may_read(c)) {
+		c->unread = false;
+		turns_add(broker, c);
+	}
 }
 
 /* ---- hello ---- */
@@ -225,6 +239,28 @@ static bool versions_meet(struct broker *broker, struct connection *c,
 	return false;
 }
 
+/* No descriptor is left for it now: it is asked for again when some may be free. */
+static void hold(struct broker *broker, struct connection *c, const struct wire_request *hello)
+{
+	if (!c->held) {
+		c->held = true;
+		c->deadline = deadline_ns(broker->now, HOLD_NS);
+		c->hello = (struct wire_request){
+			.type = hello->type,
+			.serial = hello->serial,
+			.version_min = hello->version_min,
+			.version_max = hello->version_max,
+			.flags = hello->flags,
+		};
+		broker->n_held++;
+		broker->held_due = MIN(broker->held_due, deadline_ns(broker->now, HOLD_AGAIN_NS));
+	}
+	/* It takes one descriptor while it waits. */
+	forget_and_close(broker, &c->pid_fd, true);
+	forget_and_close(broker, &c->service_fd, false);
+	forget_and_close(broker, &c->client_service_fd, false);
+}
+
 static void refuse_connect(struct broker *broker, struct connection *c,
 	const struct wire_request *hello, int error)
 {
@@ -238,8 +274,9 @@ static void refuse_connect(struct broker *broker, struct connection *c,
 			(unsigned long long)core_quota_of(broker->core, c->uid, CORE_CONNECTIONS));
 	else if (error == -EMFILE)
 		text_set(&text,
-			"the broker has no descriptor or connection left for this client: "
-			"close some, or raise the broker's limit of open files");
+			"the broker has no descriptor or connection left for this client, nor got "
+			"one in a while: close some, release objects, or raise max_descriptors or "
+			"max_connections");
 	else
 		text_set(&text, "the broker cannot take the connection: %s", strerror(-error));
 	refuse_hello(broker, c, hello, error, text.bytes);
@@ -275,6 +312,12 @@ static void greet(struct broker *broker, struct connection *c, const struct wire
 		peer.core.pid_fd = c->pid_fd;
 		r = core_connect(broker->core, broker->now, &peer.core, hello, &c->index);
 	}
+	if ((r == -EMFILE || r == -ENFILE) && (!c->held || c->deadline > broker->now)) {
+		hold(broker, c, hello);
+		peer_deinit(&peer);
+		return;
+	}
+	unhold(broker, c);
 	if (r == 0) {
 		memcpy(c->comm, peer.core.comm, sizeof c->comm);
 		TAILQ_REMOVE(&broker->greeting, c, greeting);
@@ -286,6 +329,15 @@ static void greet(struct broker *broker, struct connection *c, const struct wire
 		refuse_connect(broker, c, hello, r == -ENFILE ? -EMFILE : r);
 	}
 	peer_deinit(&peer);
+}
+
+void connection_greet_again(struct broker *broker, struct connection *c)
+{
+	struct wire_request hello = c->hello;
+
+	greet(broker, c, &hello);
+	broker_settle(broker);
+	connection_update(broker, c);
 }
 
 static void answer_hello(struct broker *broker, struct connection *c,
@@ -587,23 +639,58 @@ static bool read_packet(struct broker *broker, struct connection *c)
 	return true;
 }
 
-unsigned int connection_read(struct broker *broker, struct connection *c, unsigned int max_packets)
+/* One packet, or what follows from there being none.  Return: was there one? */
+static bool serve_packet(struct broker *broker, struct connection *c)
 {
+	if (c->doomed)
+		return false;
+	if (!may_read(c)) {
+		turns_remove(broker, c);
+		c->unread = true;
+		return false;
+	}
+	if (!read_packet(broker, c)) {
+		turns_remove(broker, c);
+		if (c->leaving && !c->doomed)
+			connection_doom(broker, c);
+		return false;
+	}
+	if (c->leaving && !c->doomed && ++c->n_last_words == LAST_WORDS_MAX)
+		connection_doom(broker, c);
+	return true;
+}
+
+unsigned int connection_serve(struct broker *broker, struct connection *c, unsigned int max_packets)
+{
+	struct user *user = c->user;
+	int64_t began = broker->now, end = turns_end(broker);
 	unsigned int n = 0;
 
-	while (n < max_packets && !c->doomed && may_read(c) && read_packet(broker, c))
+	user->n_connections++; /* it is charged with the end of its last connection too */
+	while (n < max_packets && serve_packet(broker, c)) {
 		n++;
+		if (end != FOREVER_NS && now_ns() >= end)
+			break;
+	}
+	broker_settle(broker);
+	if (n > 0 || c->state == CONNECTION_ENDED)
+		turns_took(broker, user, began);
+	user_put(broker, user);
 	return n;
 }
 
 void connection_hang_up(struct broker *broker, struct connection *c)
 {
-	if (c->doomed)
+	if (c->doomed || c->leaving)
 		return;
-	c->hung_up = true;
-	output_clear(broker, c);
-	(void)connection_read(broker, c, LAST_WORDS_MAX);
-	if (!c->doomed)
+	if (c->held) {
 		connection_doom(broker, c);
-	broker_settle(broker);
+		broker_settle(broker);
+		return;
+	}
+	c->leaving = c->hung_up = true;
+	output_clear(broker, c);
+	if (c->pid_fd >= 0)
+		loop_forget(broker, c->pid_fd); /* it would tell us again and again */
+	turns_add(broker, c);
 }

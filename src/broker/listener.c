@@ -6,7 +6,9 @@
  * nobody, not even others of the same uid, who say hello at once.
  *
  * Descriptors: the core's capacity leaves a reserve below the limit, which
- * HANDSHAKES_MAX cannot use up.
+ * HANDSHAKES_MAX cannot use up.  A hello for which the core has none is *held* for
+ * HOLD_NS: objects are dropped meanwhile, and others leave.  Only then it is told
+ * that there is none.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -41,8 +43,12 @@ static void make_room(struct broker *broker, uid_t uid)
 			if (!oldest->doomed)
 				break;
 	}
-	if (oldest)
+	if (oldest && oldest->held) {
+		oldest->deadline = broker->now;
+		connection_greet_again(broker, oldest); /* now or never */
+	} else if (oldest) {
 		connection_doom(broker, oldest);
+	}
 }
 
 static void pause_accepting(struct broker *broker, int error)
@@ -56,8 +62,10 @@ static void pause_accepting(struct broker *broker, int error)
 	broker->accept_again = deadline_ns(broker->now, PAUSE_NS);
 }
 
-void listener_accept(struct broker *broker)
+bool listener_accept(struct broker *broker)
 {
+	int64_t end = turns_end(broker);
+
 	for (int i = 0; i < ACCEPTS_PER_TURN && !broker->stopping; i++) {
 		CLEANUP_CLOSE int fd = accept4(broker->options->listener, NULL, NULL,
 			SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -73,7 +81,7 @@ void listener_accept(struct broker *broker)
 				pause_accepting(broker, errno);
 			if (errno == ECONNABORTED || errno == EINTR || errno == EPERM)
 				continue;
-			return;
+			return false;
 		}
 		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
 			continue;
@@ -86,33 +94,56 @@ void listener_accept(struct broker *broker)
 			CORE_NO_CONN);
 		if (!connection) {
 			pause_accepting(broker, ENOMEM);
-			return;
+			return false;
 		}
 		(void)TAKE_FD(fd);
 		connection->pid = credentials.pid;
 		connection->deadline = deadline_ns(broker->now, HANDSHAKE_NS);
+		if (end != FOREVER_NS && now_ns() >= end)
+			break;
 	}
+	return true;
+}
+
+/* Those whose hellos wait for descriptors: oldest first. */
+static void greet_held(struct broker *broker)
+{
+	struct connection *c, *next;
+
+	if (broker->held_due > broker->now)
+		return;
+	for (c = TAILQ_FIRST(&broker->greeting); c; c = next) {
+		next = TAILQ_NEXT(c, greeting);
+		if (c->held && !c->doomed)
+			connection_greet_again(broker, c);
+	}
+	broker->held_due =
+		broker->n_held > 0 ? deadline_ns(broker->now, HOLD_AGAIN_NS) : FOREVER_NS;
 }
 
 int64_t listener_tick(struct broker *broker)
 {
 	struct connection *c;
-	int64_t due;
+	int64_t due = FOREVER_NS;
 
+	greet_held(broker);
 	TAILQ_FOREACH(c, &broker->greeting, greeting) {
-		if (c->deadline > broker->now)
+		if (c->held)
+			continue;
+		if (c->deadline > broker->now) {
+			due = c->deadline;
 			break;
+		}
 		if (!c->doomed)
 			connection_doom(broker, c);
 	}
 	broker_settle(broker);
 	if (broker->accept_again <= broker->now) {
 		broker->accept_again = loop_watch(broker, broker->options->listener,
-			&broker->listener_source, EPOLLIN) < 0
+			&broker->listener_source, EPOLLIN | EPOLLET) < 0
 			? deadline_ns(broker->now, PAUSE_NS)
 			: FOREVER_NS;
 	}
-	c = TAILQ_FIRST(&broker->greeting);
-	due = c ? c->deadline : FOREVER_NS;
+	due = MIN(due, broker->held_due);
 	return MIN(due, broker->accept_again);
 }

@@ -15,6 +15,7 @@ src_broker_libbroker_la_SOURCES = \
 	src/broker/report.c \
 	src/broker/settings.c \
 	src/broker/stranger.c \
+	src/broker/turns.c \
 	src/broker/user.c \
 	src/broker/worker.c \
 	src/broker/worker.h \

@@ -11,7 +11,8 @@
  * would only keep the client from running, and is off.
  *
  * A spinning loop looks at everything else, with an epoll_wait that does not sleep,
- * every PACKETS_PER_TURN packets.
+ * every PACKETS_PER_TURN packets.  Whose packets are read, when there are several who
+ * send some, is said in turns.c.
  */
 #include <errno.h>
 #include <sched.h>
@@ -82,7 +83,7 @@ int loop_init(struct broker *broker)
 		r = loop_watch(broker, crew_event(broker->crew), &broker->crew_source, EPOLLIN);
 	if (r == 0)
 		r = loop_watch(broker, broker->options->listener, &broker->listener_source,
-			EPOLLIN);
+			EPOLLIN | EPOLLET);
 	if (r == 0 && broker->options->starter_pidfd >= 0)
 		r = loop_watch(broker, broker->options->starter_pidfd, &broker->starter_source,
 			EPOLLIN);
@@ -114,58 +115,61 @@ static void starter_ended(struct broker *broker)
 	loop_forget(broker, broker->options->starter_pidfd);
 }
 
-static void make_hot(struct broker *broker, struct connection *c)
+void loop_make_hot(struct broker *broker, struct connection *c)
 {
-	for (size_t i = 0; i < N_HOT; i++)
+	size_t own[N_HOT], n_own = 0;
+
+	for (size_t i = 0; i < N_HOT; i++) {
 		if (broker->hot[i] == c)
 			return;
-	broker->hot[broker->next_hot++ % N_HOT] = c;
+		if (broker->hot[i] && broker->hot[i]->user == c->user)
+			own[n_own++] = i;
+	}
+	/* No user takes all the places while there are others. */
+	if (n_own >= N_HOT / 2 && !turns_alone(broker))
+		broker->hot[own[broker->next_hot++ % n_own]] = c;
+	else
+		broker->hot[broker->next_hot++ % N_HOT] = c;
 }
 
-/* Return: how many packets it brought. */
-static unsigned int call_event(struct broker *broker, struct connection *c, uint32_t events)
+static void call_event(struct broker *broker, struct connection *c, uint32_t events)
 {
-	unsigned int n;
-
 	if (c->doomed)
-		return 0;
+		return;
 	if (events & (EPOLLHUP | EPOLLERR)) {
 		connection_hang_up(broker, c);
-		return 0;
+		return;
 	}
 	if (events & EPOLLOUT)
 		output_flush(broker, c);
-	n = connection_read(broker, c, PACKETS_PER_TURN);
-	if (n > 0 && c->state == CONNECTION_SERVING)
-		make_hot(broker, c);
+	turns_add(broker, c);
 	broker_settle(broker);
-	return n;
 }
 
-static unsigned int dispatch(struct broker *broker, const struct epoll_event *event)
+static void dispatch(struct broker *broker, const struct epoll_event *event)
 {
 	struct source *source = event->data.ptr;
 
 	switch (source->kind) {
 	case SOURCE_LISTENER:
-		listener_accept(broker);
-		return 0;
+		turns_open_door(broker);
+		return;
 	case SOURCE_SIGNAL:
 		take_signal(broker);
-		return 0;
+		return;
 	case SOURCE_CREW:
 		effects_collect(broker);
-		return 0;
+		return;
 	case SOURCE_STARTER:
 		starter_ended(broker);
-		return 0;
+		return;
 	case SOURCE_CALL:
-		return call_event(broker, source->connection, event->events);
+		call_event(broker, source->connection, event->events);
+		return;
 	case SOURCE_PROCESS:
 		connection_hang_up(broker, source->connection);
-		return 0;
+		return;
 	}
-	return 0;
 }
 
 /* ---- waiting ---- */
@@ -173,7 +177,7 @@ static unsigned int dispatch(struct broker *broker, const struct epoll_event *ev
 /* Return: how many packets came; 0: none, within spin_ns. */
 static unsigned int spin(struct broker *broker)
 {
-	int64_t until = deadline_ns(broker->now, broker->spin_ns);
+	int64_t until = deadline_ns(broker->now, broker->spin_ns), end = turns_due(broker);
 	unsigned int n = 0;
 
 	do {
@@ -182,7 +186,8 @@ static unsigned int spin(struct broker *broker)
 		for (size_t i = 0; i < N_HOT; i++) {
 			struct connection *c = broker->hot[i];
 
-			if (c && connection_read(broker, c, 1) > 0) {
+			if (c && turns_may(broker, c->user) &&
+					connection_serve(broker, c, 1) > 0) {
 				hit = true;
 				n++;
 			}
@@ -191,7 +196,7 @@ static unsigned int spin(struct broker *broker)
 			until = deadline_ns(broker->now, broker->spin_ns);
 		else
 			broker->now = now_ns();
-	} while (n < PACKETS_PER_TURN && broker->now < until && !broker->stopping);
+	} while (n < PACKETS_PER_TURN && broker->now < MIN(until, end) && !broker->stopping);
 	return n;
 }
 
@@ -276,28 +281,31 @@ static int64_t tick(struct broker *broker)
 int loop_turn(struct broker *broker, int64_t latest)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int64_t due = tick(broker);
+	int64_t due = tick(broker), turn = turns_due(broker);
 	unsigned int packets = 0;
 	int n;
 
 	if (broker->stopping)
 		return 0;
-	if (broker->busy && broker->spin_ns > 0) {
+	if (broker->busy && broker->spin_ns > 0 && turn == FOREVER_NS) {
 		packets = spin(broker);
 		if (packets == 0)
 			learn(broker, true);
 		due = MIN(due, core_deadline(broker->core));
+		turn = turns_due(broker);
 	}
+	due = MIN(due, turn);
 	n = sleep_until(broker, events, packets > 0 ? 0 : MIN(due, latest));
 	if (n < 0)
 		return n == -EINTR ? 0 : n;
 	broker->n_closed_here = 0;
 	for (int i = 0; i < n; i++)
-		packets += dispatch(broker, &events[i]);
+		dispatch(broker, &events[i]);
+	packets += turns_serve(broker);
 	connections_free_ended(broker);
 	broker->busy = packets > 0;
 	broker->was_active |= broker->busy;
-	return n;
+	return n + !TAILQ_EMPTY(&broker->takers);
 }
 
 int loop_run(struct broker *broker)

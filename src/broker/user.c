@@ -39,6 +39,7 @@ struct user *user_get(struct broker *broker, uid_t uid)
 		return NULL;
 	user->uid = uid;
 	user->n_connections = 1;
+	TAILQ_INIT(&user->ready);
 	hash_map_add(&broker->users, &user->by_uid, hash_number(uid));
 	return user;
 }
@@ -47,7 +48,8 @@ void user_put(struct broker *broker, struct user *user)
 {
 	if (--user->n_connections > 0)
 		return;
-	assert(user->output_bytes == 0 && user->n_flying == 0);
+	assert(user->output_bytes == 0 && user->n_flying == 0 && TAILQ_EMPTY(&user->ready));
+	turns_forget(broker, user);
 	hash_map_remove(&broker->users, &user->by_uid);
 	free(user);
 }

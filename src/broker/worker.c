@@ -29,6 +29,7 @@ static int broker_init(struct broker *broker, const struct broker_options *optio
 		.signal_fd = -1,
 		.tombstone = -1,
 		.accept_again = FOREVER_NS,
+		.held_due = FOREVER_NS,
 		.output_again = FOREVER_NS,
 		.strangers_due = FOREVER_NS,
 		.idle_since = FOREVER_NS,
@@ -38,6 +39,7 @@ static int broker_init(struct broker *broker, const struct broker_options *optio
 	TAILQ_INIT(&broker->doomed);
 	TAILQ_INIT(&broker->ended);
 	TAILQ_INIT(&broker->blocked);
+	turns_init(broker);
 	TAILQ_INIT(&broker->strangers);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
 		broker->n_queued_uses = (size_t)limit.rlim_cur;

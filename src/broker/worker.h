@@ -5,7 +5,8 @@
  * All of it lives on one thread, *main*; memory/crew.h's threads see nothing of
  * it.  How a request travels:
  *
- *   loop.c -> connection.c: a packet is read, decoded, checked -> core_request()
+ *   loop.c -> turns.c: whose turn it is
+ *          -> connection.c: a packet is read, decoded, checked -> core_request()
  *          -> effects.c: broker_settle() takes the core's effects and carries them
  *             out: memfds made, sealed and closed (or handed to the crew), replies
  *             sent by output.c
@@ -39,6 +40,8 @@
 #include "wire/message.h"
 
 #define HANDSHAKE_NS       (INT64_C(5) * 1000000000) /* from accept to the hello */
+#define HOLD_NS            (INT64_C(1) * 1000000000) /* a hello waits for descriptors */
+#define HOLD_AGAIN_NS      (INT64_C(5) * 1000000)
 #define HANDSHAKES_MAX     256
 #define HANDSHAKES_PER_UID 32
 #define PACKETS_PER_TURN   16 /* of one connection, while others wait */
@@ -83,6 +86,8 @@ enum output_block {
 	                  (ETOOMANYREFS): tried again */
 };
 
+TAILQ_HEAD(connection_list, connection);
+
 /* All connections of a uid together (user.c). */
 struct user {
 	struct hash_node by_uid;
@@ -90,7 +95,13 @@ struct user {
 	uint32_t n_connections;
 	size_t output_bytes; /* of replies that wait */
 	uint32_t n_flying;   /* descriptors sent and not acknowledged */
+
+	/* turns.c */
+	struct connection_list ready; /* packets may have come: whose turn it is, first */
+	TAILQ_ENTRY(user) taker;      /* in broker.takers, while one is ready */
+	int64_t pause_until;
 };
+TAILQ_HEAD(user_list, user);
 
 struct outgoing;
 TAILQ_HEAD(outgoing_queue, outgoing);
@@ -107,9 +118,15 @@ struct connection {
 	bool resuming; /* the heir waits for WIRE_RECONCILE */
 	bool hung_up;  /* the peer is gone: what it sent still counts, replies go nowhere */
 	bool doomed;   /* will be ended by broker_settle() */
+	bool ready;    /* is in its user's list of the ready */
+	bool unread;   /* is ready, but not read before its replies are sent */
+	bool leaving;  /* its last words are read, and then it is doomed */
+	uint32_t n_last_words;
 	uint32_t fds_sent, fds_acked; /* wrap */
 	uint32_t interest; /* what epoll watches for */
-	int64_t deadline;  /* of the hello */
+	int64_t deadline;  /* of the hello, or when held of its answer */
+	bool held;         /* the hello waits for descriptors */
+	struct wire_request hello; /* while held */
 	struct source call_source, process_source;
 	struct outgoing_queue output;
 	size_t output_bytes;
@@ -117,8 +134,8 @@ struct connection {
 	TAILQ_ENTRY(connection) greeting;  /* in broker.greeting while GREETING, oldest first */
 	TAILQ_ENTRY(connection) blocked;   /* in broker.blocked while output is not empty */
 	TAILQ_ENTRY(connection) departing; /* in broker.doomed, then in broker.ended */
+	TAILQ_ENTRY(connection) readiness; /* in its user's ready */
 };
-TAILQ_HEAD(connection_list, connection);
 
 /* ---- the worker ---- */
 
@@ -153,11 +170,22 @@ struct broker {
 	bool starter_gone;
 	int64_t idle_since; /* nobody is connected since */
 
+	/* turns.c */
+	struct user_list takers; /* who has ready connections: whose turn it is, first */
+	struct user door;        /* stands for those whom listener_accept() will let in */
+	bool door_open;          /* somebody may be there */
+	struct {
+		const struct user *user; /* NULL: gone */
+		int64_t at;
+	} served[2]; /* the last two different ones, latest first */
+
 	/* listener.c */
 	struct connection_list greeting;
 	uint32_t n_greeting;
 	int64_t accept_again; /* INT64_MAX: accepting */
 	int64_t pause_said;   /* not again before */
+	uint32_t n_held;
+	int64_t held_due;     /* when they are tried again; INT64_MAX */
 
 	/* user.c */
 	struct hash_map users;
@@ -211,9 +239,35 @@ int loop_turn(struct broker *broker, int64_t latest);
 int loop_watch(struct broker *broker, int fd, struct source *source, uint32_t events);
 void loop_change(struct broker *broker, int fd, struct source *source, uint32_t events);
 void loop_forget(struct broker *broker, int fd);
+/* It is read when spinning, as long as others are not busier. */
+void loop_make_hot(struct broker *broker, struct connection *connection);
+
+/* turns.c */
+void turns_init(struct broker *broker);
+/* Packets may have come. */
+void turns_add(struct broker *broker, struct connection *connection);
+/* There are none, or they are not for us any more. */
+void turns_remove(struct broker *broker, struct connection *connection);
+/* Somebody may want to connect. */
+void turns_open_door(struct broker *broker);
+/* May the user be served now, or is there a reason to wait for somebody else? */
+bool turns_may(const struct broker *broker, const struct user *user);
+/* The user was served from then until now. */
+void turns_took(struct broker *broker, struct user *user, int64_t began);
+/* The user is freed. */
+void turns_forget(struct broker *broker, const struct user *user);
+/* Is there one user at most? */
+bool turns_alone(const struct broker *broker);
+/* When a turn that begins now must end. */
+int64_t turns_end(const struct broker *broker);
+/* Let those who are ready have a few turns each.  Return: how many packets were read. */
+unsigned int turns_serve(struct broker *broker);
+/* When turns_serve() would serve somebody. */
+int64_t turns_due(const struct broker *broker);
 
 /* listener.c */
-void listener_accept(struct broker *broker);
+/* For a turn.  Return: may there be more? */
+bool listener_accept(struct broker *broker);
 /* Deadlines of hellos, and the end of a pause.  Return: when it is next due. */
 int64_t listener_tick(struct broker *broker);
 
@@ -222,11 +276,13 @@ int64_t listener_tick(struct broker *broker);
  * Return: NULL when there is no memory; the socket stays the caller's. */
 struct connection *connection_new(struct broker *broker, enum connection_state state, int call_fd,
 	uid_t uid, uint32_t index);
-/* Read and carry out at most max_packets.  Return: how many. */
-unsigned int connection_read(struct broker *broker, struct connection *connection,
+/* Read and carry out packets, for a turn and at most so many.  Return: how many. */
+unsigned int connection_serve(struct broker *broker, struct connection *connection,
 	unsigned int max_packets);
-/* The peer is gone: carry out what it had sent, then doom it. */
+/* The peer is gone: what it had sent will be carried out in its turns, and then it is doomed. */
 void connection_hang_up(struct broker *broker, struct connection *connection);
+/* Held, it may be let in now; or its time is over, and it is told so. */
+void connection_greet_again(struct broker *broker, struct connection *connection);
 /* It will be ended by the next broker_settle(); nothing is sent any more. */
 void connection_doom(struct broker *broker, struct connection *connection);
 /* Doom it, and say in the log why. */

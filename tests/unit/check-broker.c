@@ -1037,6 +1037,54 @@ END_TEST
 
 /* ---- flow control ---- */
 
+static void say_hello(struct client *c, const struct rig *rig)
+{
+	struct wire_request hello = { .type = WIRE_HELLO, .version_min = WIRE_VERSION_MIN,
+		.version_max = WIRE_VERSION_MAX };
+
+	client_connect(c, rig);
+	client_send(c, &hello, NULL, 0);
+}
+
+/* When no descriptor is left: not an error at once, nor silence for ever. */
+START_TEST(a_hello_waits_for_descriptors)
+{
+	struct rig rig = rig_default();
+	struct client a, others[4], late, later, gone;
+	unsigned int n = 0;
+
+	rig.config.max_fds = 100;
+	rig.config.queue_deadline_ns = 10 * NS_PER_MS;
+	rig_start(&rig);
+	client_start(&a, &rig);
+	while (client_put(&a, n + 1, some_bytes(PAGE, 1), PAGE) == 0)
+		n++;
+	ck_assert_uint_gt(n, 50);
+	for (int i = 0; i < 4; i++) /* these have the reserve */
+		client_start(&others[i], &rig);
+	say_hello(&gone, &rig);
+	say_hello(&late, &rig);
+	ck_assert(!client_receive_from(&late, late.call, 100));
+	client_close(&gone);
+	for (unsigned int i = 1; i <= 4; i++)
+		ck_assert_int_eq(client_name(&a, WIRE_DELETE, i), 0);
+	client_receive(&late);
+	ck_assert_int_eq(late.reply.status, 0);
+	ck_assert_uint_eq(client_status(&late, "clients"), 6);
+	say_hello(&later, &rig);
+	client_receive(&later);
+	ck_assert_int_eq(later.reply.status, -EMFILE);
+	ck_assert_ptr_nonnull(strstr(later.reply.text, "max_descriptors"));
+	ck_assert(client_is_cut(&later));
+	client_close(&later);
+	client_close(&late);
+	for (int i = 0; i < 4; i++)
+		client_close(&others[i]);
+	client_close(&a);
+	rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(descriptors_wait_for_acknowledgements)
 {
 	enum { N = 100 };
@@ -1634,6 +1682,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, status_and_config_say_who_serves);
 	tcase_add_test(talk, capacity_changes_while_it_serves_and_for_the_heir);
 	tcase_add_test(talk, without_a_host_nothing_changes);
+	tcase_add_test(talk, a_hello_waits_for_descriptors);
 	tcase_add_test(talk, descriptors_wait_for_acknowledgements);
 	tcase_add_test(talk, replies_that_are_not_read_wait);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
