@@ -356,7 +356,7 @@ static int request_set(struct model *m, struct wait *wait, const struct request_
 {
 	const int i = model_visible(m, wait->conn, item->id);
 	const struct attributes *change = &item->attributes;
-	struct object *o = &m->objects[i];
+	struct object *o;
 	struct attributes after;
 	uint64_t bytes_before, bytes_after;
 
@@ -364,6 +364,7 @@ static int request_set(struct model *m, struct wait *wait, const struct request_
 		return 0;
 	if (i < 0)
 		return not_there(m, wait->conn, item->id);
+	o = &m->objects[i];
 	if (m->conns[wait->conn].uid != 0 && m->conns[wait->conn].uid != o->uid)
 		return -EACCES;
 	if (!is_valid(change))
