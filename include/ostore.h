@@ -412,9 +412,9 @@ int ostore_configure(struct ostore *conn, const char *key, const char *value);
 /* ---- events ---- */
 
 enum ostore_event_type {
-	OSTORE_EVENT_CREATED = 1, /* begun: a draft, or a put */
+	OSTORE_EVENT_CREATED = 1, /* begun: a draft, or a put (told to its owner and root alone) */
 	OSTORE_EVENT_SEALED = 2,  /* there for all who may read it */
-	OSTORE_EVENT_ABORTED = 3, /* a draft that will not be sealed */
+	OSTORE_EVENT_ABORTED = 3, /* a draft that will not be sealed (likewise) */
 	OSTORE_EVENT_EVICTED = 4, /* nothing referred to it, and room was needed */
 	OSTORE_EVENT_DELETED = 5,
 	OSTORE_EVENT_LOST = 6,    /* its bytes were not there after a crash */

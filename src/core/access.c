@@ -16,12 +16,17 @@ static bool in_group(const struct core *core, uint32_t conn, gid_t gid)
 	return false;
 }
 
-static bool may(const struct core *core, uint32_t conn, uint32_t uid, uint32_t gid, uint16_t mode,
-	int what)
+bool access_is_owner(const struct core *core, uint32_t conn, uint32_t uid)
 {
 	const uid_t caller = connection_record(core, conn)->uid;
 
-	if (caller == 0 || caller == uid)
+	return caller == 0 || caller == uid;
+}
+
+static bool may(const struct core *core, uint32_t conn, uint32_t uid, uint32_t gid, uint16_t mode,
+	int what)
+{
+	if (access_is_owner(core, conn, uid))
 		return true;
 	if (in_group(core, conn, gid))
 		return mode >> 3 & what;

@@ -15,6 +15,8 @@ struct object_record;
 bool access_may_read(const struct core *core, uint32_t conn, uint32_t uid, uint32_t gid,
 	uint16_t mode);
 bool access_may_write(const struct core *core, uint32_t conn, const struct object_record *object);
+/* Is it this uid's, or is the caller root? */
+bool access_is_owner(const struct core *core, uint32_t conn, uint32_t uid);
 /* Is it this connection's own draft? */
 bool access_is_draft_of(const struct core *core, uint32_t conn, const struct object_record *object);
 /* Does the object exist for this connection as a sealed object? */

@@ -99,8 +99,8 @@
  *      reply take; while there is none it waits, and at its deadline is answered
  *      with none.  How many numbers from the cursor on are not kept any more is
  *      told, whoever's they were.  A cursor that is no number yet: -EINVAL.  CREATED
- *      and ABORTED are told to those who may read the object once it is sealed, an
- *      exception from R1.  At most CORE_SUBSCRIBE_MAX SUBSCRIBEs of a connection
+ *      and ABORTED, of objects that others may not know of (R1), are told to their
+ *      uid and to uid 0 alone.  At most CORE_SUBSCRIBE_MAX SUBSCRIBEs of a connection
  *      wait; one more: -EBUSY.
  *  R16 Capacity may change at run time (core_configure()), and the machine may have less
  *      (core_limit()); the smaller one counts.  Below what is used: pool memory and

@@ -89,6 +89,8 @@ static bool is_shown(const struct core *core, uint32_t conn, uint64_t sequence)
 {
 	const struct event_record *record = event_record(core, sequence);
 
+	if (record->event == WIRE_EVENT_CREATED || record->event == WIRE_EVENT_ABORTED)
+		return access_is_owner(core, conn, record->uid);
 	return access_may_read(core, conn, record->uid, record->gid, record->mode);
 }
 

@@ -48,5 +48,6 @@ EXTRA_DIST += \
 	tests/mutants/46-new-labels-are-not-journalled.patch \
 	tests/mutants/47-holders-of-the-next-object-are-told-of-this-one.patch \
 	tests/mutants/48-deleted-objects-of-others-are-listed.patch \
+	tests/mutants/49-drafts-are-told-to-their-readers.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -13,6 +13,7 @@ as_user 1234 "$OSCTL" events --no-follow >"$TEST_DIR/theirs" || fail "events of 
 "$OSCTL" events --no-follow >"$TEST_DIR/ours" || fail "events"
 [ "$(wc -l <"$TEST_DIR/ours")" -eq 6 ] || fail "root does not see all: $(cat "$TEST_DIR/ours")"
 grep -q "$secret" "$TEST_DIR/theirs" && fail "another user sees: $(cat "$TEST_DIR/theirs")"
-[ "$(grep -c "$open" "$TEST_DIR/theirs")" -eq 3 ] || fail "another user misses: $(cat "$TEST_DIR/theirs")"
+[ "$(grep -c "$open" "$TEST_DIR/theirs")" -eq 2 ] || fail "another user misses: $(cat "$TEST_DIR/theirs")"
+grep -q created "$TEST_DIR/theirs" && fail "another user hears of a draft: $(cat "$TEST_DIR/theirs")"
 grep -q overrun "$TEST_DIR/theirs" && fail "what is not theirs passes for lost"
 exit 0

@@ -1548,11 +1548,11 @@ START_TEST(a_subscriber_sees_what_it_may_read_only)
 	simple(w, a, WIRE_DELETE, 1);
 	ck_assert_ptr_null(world_answer(w, b, last_serial(w) - 2));
 	put_mode(w, a, 1, 20, 0604);
-	ck_assert_uint_eq(world_answer(w, b, last_serial(w) - 3)->n_items, 2);
-	check_event(world_answer(w, b, last_serial(w) - 3), 0, 4, WIRE_EVENT_CREATED, 1);
+	ck_assert_uint_eq(world_answer(w, b, last_serial(w) - 3)->n_items, 1);
+	check_event(world_answer(w, b, last_serial(w) - 3), 0, 5, WIRE_EVENT_SEALED, 1);
 	ck_assert_uint_eq(world_answer(w, b, last_serial(w) - 3)->lost, 0);
 	subscribe(b, WIRE_EVENTS_KEPT, 0, 0);
-	ck_assert_uint_eq(world_last(w)->n_items, 2); /* what it had been too */
+	ck_assert_uint_eq(world_last(w)->n_items, 1); /* what it had been too */
 	subscribe(root, WIRE_EVENTS_KEPT, 0, 0);
 	ck_assert_uint_eq(world_last(w)->n_items, 5);
 	world_end(w);
