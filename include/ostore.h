@@ -254,6 +254,22 @@ int ostore_export(struct ostore_object *object, ostore_token *token);
 int ostore_import(struct ostore *conn, const ostore_id *id, const ostore_token *token,
 	struct ostore_object **objectp);
 
+/* ostore_export_begin(), ostore_import_begin() - the same for many, without waiting for each
+ * Exports gather under one token, imports while their token stays the same; they are sent with
+ * the next request of the connection, by ostore_flush(), when 256 have gathered, or after
+ * 10 ms.  Until then an export does not outlive this process: flush before the token leaves it.
+ * Return: as ostore_export(); what went wrong with an export is told by a later one. */
+int ostore_export_begin(struct ostore_object *object, ostore_token *token);
+int ostore_import_begin(struct ostore *conn, const ostore_id *id, const ostore_token *token,
+	struct ostore_object **objectp);
+
+/* Wait until an imported handle's reference is here; size, owner and metadata are known then.
+ * Who gets or maps the object need not.  Return: 0, as ostore_import(). */
+int ostore_import_end(struct ostore_object *object);
+
+/* Send what was put off: releases, exports, imports.  Return: 0, -ECONNREFUSED. */
+int ostore_flush(struct ostore *conn);
+
 /* ---- names, deletion ---- */
 
 /* Names are per uid and survive their creator and the broker's worker. */

@@ -39,7 +39,11 @@ ostore_create_links = \
 	man/links/ostore_seal.3 \
 	$(NULL)
 ostore_export_links = \
+	man/links/ostore_export_begin.3 \
+	man/links/ostore_flush.3 \
 	man/links/ostore_import.3 \
+	man/links/ostore_import_begin.3 \
+	man/links/ostore_import_end.3 \
 	$(NULL)
 ostore_get_links = \
 	man/links/ostore_data.3 \

@@ -286,7 +286,7 @@ static PyObject *connection_import(PyObject *self, PyObject *args)
 		return NULL;
 	do {
 		Py_BEGIN_ALLOW_THREADS
-		r = ostore_import(ostore, &id, &token, &handle);
+		r = ostore_import_begin(ostore, &id, &token, &handle);
 		Py_END_ALLOW_THREADS
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
 	return finish_object(connection, r, handle);
@@ -311,6 +311,20 @@ static PyObject *connection_lookup(PyObject *self, PyObject *args)
 		Py_END_ALLOW_THREADS
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
 	return finish_object(connection, r, handle);
+}
+
+static PyObject *connection_flush(PyObject *self, PyObject *unused)
+{
+	struct connection *connection = (struct connection *)self;
+	struct ostore *ostore = connection_enter(connection);
+
+	if (!ostore)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	(void)ostore_flush(ostore); /* what it was for fails by itself */
+	Py_END_ALLOW_THREADS
+	connection_leave(connection);
+	Py_RETURN_NONE;
 }
 
 /* The result of a call that made nothing. */
@@ -439,7 +453,10 @@ static PyMethodDef connection_methods[] = {
 	{"subscribe", connection_subscribe, METH_VARARGS,
 		"subscribe(since, /) -> Subscription\n\nBegin to read events (ostore_subscribe)."},
 	{"import_", connection_import, METH_VARARGS,
-		"import_(id, token, /) -> Object\n\nLoad a reference that travelled (ostore_import)."},
+		"import_(id, token, /) -> Object\n\n"
+		"Load a reference that travelled, without waiting for it (ostore_import_begin)."},
+	{"flush", connection_flush, METH_NOARGS,
+		"flush() -> None\n\nSend what was put off (ostore_flush)."},
 	{"hold", connection_hold, METH_VARARGS,
 		"hold(name, id, /) -> None\n\nKeep an object under a name (ostore_hold)."},
 	{"unhold", connection_unhold, METH_VARARGS,

@@ -27,6 +27,7 @@ struct object {
 	struct ostore_object *handle;
 	PyObject *weak; /* references that do not keep it */
 	bool writable;  /* a copy-on-write view */
+	bool is_settled; /* size, owner and metadata are known */
 };
 
 struct draft {
@@ -92,6 +93,8 @@ PyObject *object_new_view(struct connection *connection, struct ostore_object *h
 	object->connection = connection;
 	object->handle = handle;
 	object->writable = writable;
+	/* not what was imported, unless it happens to be here; asking again costs nothing then */
+	object->is_settled = ostore_data(handle) != NULL;
 	return (PyObject *)object;
 }
 
@@ -126,7 +129,7 @@ static int object_getbuffer(PyObject *self, Py_buffer *view, int flags)
 	return fill_buffer(self, view, data, size, !object->writable, flags);
 }
 
-static PyObject *object_export(PyObject *self, PyObject *unused)
+static PyObject *take_lease(PyObject *self, int (*export)(struct ostore_object *, ostore_token *))
 {
 	struct object *object = (struct object *)self;
 	ostore_token token;
@@ -136,7 +139,7 @@ static PyObject *object_export(PyObject *self, PyObject *unused)
 		return NULL;
 	do {
 		Py_BEGIN_ALLOW_THREADS
-		r = ostore_export(object->handle, &token);
+		r = export(object->handle, &token);
 		Py_END_ALLOW_THREADS
 	} while (r == -EINTR && PyErr_CheckSignals() == 0);
 	if (r < 0 && !PyErr_Occurred())
@@ -147,6 +150,16 @@ static PyObject *object_export(PyObject *self, PyObject *unused)
 	return PyBytes_FromStringAndSize((const char *)token.bytes, sizeof(token.bytes));
 }
 
+static PyObject *object_export(PyObject *self, PyObject *unused)
+{
+	return take_lease(self, ostore_export);
+}
+
+static PyObject *object_export_begin(PyObject *self, PyObject *unused)
+{
+	return take_lease(self, ostore_export_begin);
+}
+
 static PyObject *object_get_id(PyObject *self, void *unused)
 {
 	const ostore_id *id = ostore_object_id(((struct object *)self)->handle);
@@ -154,21 +167,50 @@ static PyObject *object_get_id(PyObject *self, void *unused)
 	return PyBytes_FromStringAndSize((const char *)id->bytes, ID_SIZE);
 }
 
+/* What a reference that was loaded is like is known once it has arrived. */
+static int settle(PyObject *self)
+{
+	struct object *object = (struct object *)self;
+	int r;
+
+	if (object->is_settled)
+		return 0;
+	if (!connection_enter(object->connection))
+		return -1;
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		r = ostore_import_end(object->handle);
+		Py_END_ALLOW_THREADS
+	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	if (r < 0 && !PyErr_Occurred())
+		raise_error(module_state_of(self), r);
+	connection_leave(object->connection);
+	object->is_settled = r >= 0;
+	return r < 0 ? -1 : 0;
+}
+
 static PyObject *object_get_size(PyObject *self, void *unused)
 {
+	if (settle(self) < 0)
+		return NULL;
 	return PyLong_FromUnsignedLongLong(ostore_size(((struct object *)self)->handle));
 }
 
 static PyObject *object_get_owner(PyObject *self, void *unused)
 {
+	if (settle(self) < 0)
+		return NULL;
 	return PyLong_FromUnsignedLong(ostore_owner(((struct object *)self)->handle));
 }
 
 static PyObject *object_get_metadata(PyObject *self, void *unused)
 {
+	const void *metadata;
 	size_t size;
-	const void *metadata = ostore_metadata(((struct object *)self)->handle, &size);
 
+	if (settle(self) < 0)
+		return NULL;
+	metadata = ostore_metadata(((struct object *)self)->handle, &size);
 	return PyBytes_FromStringAndSize(metadata, (Py_ssize_t)size);
 }
 
@@ -198,6 +240,9 @@ static PyObject *object_get_shared(PyObject *self, void *unused)
 static PyMethodDef object_methods[] = {
 	{"export", object_export, METH_NOARGS,
 		"export() -> bytes\n\nTake a lease for a reference that travels (ostore_export)."},
+	{"export_begin", object_export_begin, METH_NOARGS,
+		"export_begin() -> bytes\n\n"
+		"The same with the connection's next flush() (ostore_export_begin)."},
 	{NULL, NULL, 0, NULL},
 };
 

@@ -10,6 +10,10 @@ See Client._remember().
 """
 
 import re
+import threading
+import weakref
+
+from ._errors import Error
 
 _HEX = re.compile("[0-9a-fA-F]{32}")
 
@@ -98,17 +102,59 @@ class ObjectRef:
         return self
 
     def __reduce__(self):
-        token = self._counted().export()
-        return load_reference, (self._id.hex(), token.hex(), self._client.address)
+        journey = Journey.of(self._counted())
+        return load_reference, (self._id, journey, self._client._address)
 
 
-def load_reference(hex, token, address):
-    """load_reference(hex, token, address) -> ObjectRef
+_thread = threading.local()  # journey: of the pickle that this thread is making
+
+
+class Journey:
+    """The token of the references in one pickle, whose leases are asked for together.
+
+    The pickler's memo keeps it, once for all of them, and with the pickler it goes:
+    so the leases are on their way to the broker before dumps() returns, and thus
+    before the pickle can leave the process. A pickler that is kept has them sent by
+    the library's service thread. In the pickle it is the bytes of the token.
+    """
+
+    __slots__ = ("_connection", "_token", "__weakref__")
+
+    @classmethod
+    def of(cls, object):
+        """Take a lease on an object; the journey that it is part of."""
+        token = object.export_begin()
+        weak = getattr(_thread, "journey", None)
+        self = weak and weak()
+        if self is None or self._token != token:
+            self = cls.__new__(cls)
+            self._connection = object.connection
+            self._token = token
+            _thread.journey = weakref.ref(self)
+        return self
+
+    def __reduce__(self):
+        return bytes, (self._token,)
+
+    def __del__(self):
+        try:
+            self._connection.flush()
+        except Error:  # it was closed, and with it ended what was not on its way yet
+            pass
+
+
+def load_reference(id, token, address):
+    """load_reference(id, token, address) -> ObjectRef
 
     What a pickled reference loads with: the process's client takes a reference,
     connecting first if there is none, to the sender's broker if no other is found.
     """
     from . import _session
 
-    client = _session.current(hint=address)
-    return ObjectRef._of(client, client._connection.import_(bytes.fromhex(hex), bytes.fromhex(token)))
+    client = _session._client or _session.current(hint=address)
+    self = ObjectRef.__new__(ObjectRef)
+    self._id = id
+    self._client = client
+    self._object = client._connection.import_(id, token)
+    self._recent = None
+    return self

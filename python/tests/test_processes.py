@@ -6,6 +6,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 import unittest
 
@@ -195,6 +196,15 @@ print(len(ostore.get(ref)), ref.nbytes)
 """
 
 
+DIE = """
+import os, pickle, signal, sys, ostore
+refs = ostore.put_many([i for i in range(int(sys.argv[1]))])
+data = pickle.dumps(refs)
+os.write(1, data.hex().encode())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 class Pickles(support.BrokerTest):
     settings = {"object_store_memory": 256 * MiB, "config": {"transit_lease": 2}}
 
@@ -207,6 +217,72 @@ class Pickles(support.BrokerTest):
         self.fill()
         for _ in range(2):
             self.assertEqual(support.run_python(LOAD, sent), "1000000 1000000")
+
+    def test_outlive_a_sender_that_is_killed(self):
+        for n in (1, 1000):
+            refs = pickle.loads(bytes.fromhex(support.run_python(DIE, n, status=-signal.SIGKILL)))
+            self.assertEqual(ostore.get(refs), [*range(n)])
+
+    def test_of_thousands_take_few_requests(self):
+        refs = ostore.put_many([*range(5000)])
+        copies = pickle.loads(pickle.dumps(refs))
+        self.assertEqual(ostore.get(copies), [*range(5000)])
+        self.assertTrue(support.wait_until(lambda: self.refs(refs[0]) >= 3))
+        hex, kept = refs[7].hex(), copies[7]
+        del refs, copies
+        self.assertEqual(kept.nbytes, self.client.get_buffer(kept).nbytes)
+        del kept
+        self.assertTrue(support.wait_until(lambda: self.refs(ostore.ObjectRef(hex)) == 0))  # the lease ended too
+
+    def test_of_thousands_survive_the_worker(self):
+        refs = ostore.put_many([*range(3000)])
+        pickles = []
+        for begin in range(0, 3000, 1000):
+            pickles.append(pickle.dumps(refs[begin : begin + 1000]))
+            os.kill(ostore.stats()["broker"]["worker_pid"], signal.SIGKILL)
+        del refs
+        copies = []
+        for data in pickles:
+            copies += pickle.loads(data)
+            os.kill(ostore.stats()["broker"]["worker_pid"], signal.SIGKILL)
+        self.assertEqual(ostore.get(copies), [*range(3000)])
+
+    def test_by_a_pickler_that_is_kept_are_sent_soon(self):
+        import io
+
+        ref = ostore.put(b"k" * MiB)
+        pickler = pickle.Pickler(io.BytesIO())
+        pickler.dump(ref)
+        self.assertTrue(support.wait_until(lambda: self.refs(ref) == 2))
+        pickle.dumps(ref)
+        self.assertEqual(self.refs(ref), 3)
+
+    def test_in_threads_are_apart(self):
+        refs = [ostore.put(i) for i in range(64)]
+
+        def travel(ref):
+            return [pickle.loads(pickle.dumps(ref)) for _ in range(50)]
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for ref, copies in zip(refs, pool.map(travel, refs)):
+                self.assertEqual({*copies}, {ref})
+                self.assertEqual(copies[-1].nbytes, ref.nbytes)
+
+    def test_loaded_before_a_fork_are_good_after_it(self):
+        ref = ostore.put(b"f" * MiB)
+        copies = pickle.loads(pickle.dumps([ref] * 3)), pickle.loads(pickle.dumps(ref))
+        child = os.fork()
+        if child == 0:
+            os._exit(copies[1].nbytes != ref.nbytes or len(ostore.get(copies[0][2])) != MiB)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertEqual(len(ostore.get(copies[1])), MiB)
+
+    def test_copies_take_no_lease(self):
+        import copy
+
+        ref = ostore.put(1)
+        self.assertIs(copy.deepcopy([ref])[0], ref)
+        self.assertEqual(self.refs(ref), 1)
 
     def test_give_the_loader_a_reference_of_its_own(self):
         sent = support.run_python(SEND)
@@ -223,8 +299,12 @@ class Pickles(support.BrokerTest):
         hex = pickle.loads(data).hex()
         self.assertTrue(support.wait_until(lambda: self.refs(ostore.ObjectRef(hex)) == 0))
         self.fill()
+        ref = pickle.loads(data)
+        for use in (ostore.get, lambda ref: ref.nbytes, ostore.get_buffer, pickle.dumps):
+            with self.assertRaisesRegex(ostore.ObjectNotFoundError, hex):
+                use(ref)
         with self.assertRaisesRegex(ostore.ObjectNotFoundError, hex):
-            pickle.loads(data)
+            ostore.get(pickle.loads(data), timeout=60)
 
     def test_loaded_late_find_an_object_that_something_else_keeps(self):
         ref = ostore.put([5])

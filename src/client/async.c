@@ -585,6 +585,11 @@ int ostore_get_begin(struct ostore *conn, const ostore_id *ids, size_t n, int64_
 	r = connection_enter(conn);
 	if (r < 0)
 		return r;
+	r = objects_await(conn, ids, n, &timeout);
+	if (r < 0) {
+		connection_leave(conn);
+		return r;
+	}
 	request = async_new(conn, REQUEST_GET, user, timeout);
 	if (request) {
 		request->flags = flags;

@@ -89,6 +89,7 @@ void call_restart(struct ostore *conn, struct call *call)
 	call->n_sent = 0;
 	call->request.retry |= call->sent;
 	call->sent = false;
+	conn->travel.early |= call->early && !call->done;
 	if (conn->partial == call)
 		conn->partial = NULL;
 	if (call->restart)
@@ -128,7 +129,7 @@ static void settle(struct ostore *conn, struct call *call)
 		call->finished(conn, call);
 }
 
-void call_start(struct ostore *conn, struct call *call)
+void call_queue(struct ostore *conn, struct call *call)
 {
 	struct call **p = &conn->calls;
 
@@ -139,9 +140,14 @@ void call_start(struct ostore *conn, struct call *call)
 		call->status = conn->death ? conn->death : -ECONNREFUSED;
 		call->text = conn->obituary;
 		settle(conn, call);
-		return;
 	}
-	(void)call_flush(conn);
+}
+
+void call_start(struct ostore *conn, struct call *call)
+{
+	call_queue(conn, call);
+	if (!call->done)
+		(void)call_flush(conn);
 }
 
 void call_end(struct ostore *conn, struct call *call)
@@ -314,6 +320,20 @@ static int transmit_cancel(struct ostore *conn, struct call *call)
 	return r;
 }
 
+static int flush_early(struct ostore *conn)
+{
+	int r = 0;
+
+	for (struct call *call = conn->calls; call && r == 0; call = call->next) {
+		if (call->early && !call->sent && !call->done)
+			r = transmit_call(conn, call);
+		if (conn->state != CONNECTION_OPEN)
+			return 0; /* the list is not what it was */
+	}
+	conn->travel.early = r != 0;
+	return r;
+}
+
 static bool is_any_unsent(const struct ostore *conn)
 {
 	const struct call *call = conn->calls;
@@ -327,6 +347,8 @@ int call_flush(struct ostore *conn)
 {
 	int r;
 
+	if (conn->travel.is_answered)
+		travel_reap(conn);
 	if (conn->state != CONNECTION_OPEN)
 		return 0;
 	if (conn->partial) {
@@ -334,7 +356,12 @@ int call_flush(struct ostore *conn)
 		if (r < 0)
 			return r == -EAGAIN ? r : 0;
 	}
+	travel_gathered(conn);
 	r = resume_flush(conn);
+	if (r == 0 && conn->travel.early)
+		r = flush_early(conn);
+	if (r == 0 && conn->state != CONNECTION_OPEN)
+		return 0;
 	if (r == 0 && conn->releases)
 		r = objects_flush_releases(conn, is_any_unsent(conn));
 	for (struct call *call = conn->calls; call && r == 0; call = call->next) {

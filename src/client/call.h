@@ -61,6 +61,7 @@ struct call {
 	int fd;                    /* sent along; -1: none.  Borrowed */
 	int64_t deadline;          /* from request.timeout_ns; FOREVER_NS if it has none */
 	bool sent, done, cancel;   /* sent: at least its first packet */
+	bool early;                /* goes before releases that were queued after it */
 	bool cow;                  /* what it grants is for writing, for one handle alone */
 
 	/* the result */
@@ -96,6 +97,9 @@ void call_set_item(struct call *call);
 
 /* timeout as in ostore.h; sets request.timeout_ns and the deadline. */
 void call_set_timeout(struct call *call, int64_t timeout_ns);
+
+/* Put it behind what is to be sent; call_flush() sends it. */
+void call_queue(struct ostore *conn, struct call *call);
 
 /* Send it, or queue it behind what waits for room in the socket. */
 void call_start(struct ostore *conn, struct call *call);

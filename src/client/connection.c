@@ -351,6 +351,7 @@ void ostore_close(struct ostore *conn)
 	conn->call_fd = conn->service_fd = -1;
 	async_close_fds(conn);
 	async_forget(conn, -ECONNREFUSED, "the connection was closed");
+	travel_forget(conn);
 	call_forget_all(conn);
 	objects_forget_releases(conn);
 	resume_forget(conn);

@@ -26,6 +26,7 @@
 #include <sys/types.h>
 
 #include "client/async.h"
+#include "client/travel.h"
 #include "util/text.h"
 #include "wire/message.h"
 
@@ -87,6 +88,7 @@ struct ostore {
 	bool may_spin;       /* there is a CPU for the broker besides ours */
 
 	struct async async;  /* requests that no thread waits for */
+	struct travel travel; /* references on their way */
 
 	/* what the process holds */
 	struct entry **buckets;

@@ -103,6 +103,8 @@ static void prepare(void)
 			pthread_cond_wait(&conn->changed, &conn->lock);
 		if (conn->state == CONNECTION_CHILD) /* a grandchild needs its parent known */
 			fork_introduce_child(conn);
+		if (conn->state == CONNECTION_OPEN) /* what arrives, arrives here */
+			(void)travel_settle(conn, NULL);
 		pthread_mutex_unlock(&conn->lock);
 	}
 	/* Several locks of one rank: only here, and only one thread can be here. */
@@ -135,6 +137,7 @@ static void become_child(struct ostore *conn)
 	conn->last_serial = 0;
 	async_close_fds(conn);
 	async_forget(conn, -ECANCELED, "the parent of this process waits for it");
+	travel_forget(conn);
 	call_forget_all(conn);
 	resume_forget(conn);
 	if (conn->call_fd < 0)

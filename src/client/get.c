@@ -45,6 +45,25 @@ static int check_ids(const ostore_id *ids, size_t n, const char *what)
 
 /* ---- get ---- */
 
+int objects_await(struct ostore *conn, const ostore_id *ids, size_t n, int64_t *timeoutp)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct id128 id = inner_id(&ids[i]);
+		const struct entry *entry = conn->n_entries > 0 ? objects_lookup(conn, &id) : NULL;
+
+		if (entry && entry->arriving > 0 && entry->refs == 0) {
+			int r = travel_settle(conn, entry);
+
+			if (r < 0)
+				return r;
+			entry = objects_lookup(conn, &id);
+		}
+		if (entry && entry->absent)
+			*timeoutp = 0;
+	}
+	return 0;
+}
+
 /* The objects that the table lacks. */
 struct missing {
 	size_t n;
@@ -170,6 +189,11 @@ int ostore_get(struct ostore *conn, const ostore_id *ids, size_t n, int64_t time
 	r = connection_enter(conn);
 	if (r < 0)
 		return r;
+	r = objects_await(conn, ids, n, &timeout);
+	if (r < 0) {
+		connection_leave(conn);
+		return r;
+	}
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		struct id128 id = inner_id(&ids[i]);
 
@@ -229,12 +253,14 @@ int ostore_map(struct ostore_object *object)
 	(void)id128_format(&object->entry->id, hex);
 	if (draft_is_open(object)) {
 		r = fail(-EINVAL, "map of %s: it is not sealed yet", hex);
+	} else if (travel_settle(conn, object->entry) < 0) {
+		r = -EINTR;
 	} else if (!attach(object)) {
 		call = call_new(WIRE_GET, 1, &waiter);
 		if (call) {
 			call_set_item(call);
 			call->item.id = object->entry->id;
-			call_set_timeout(call, OSTORE_FOREVER);
+			call_set_timeout(call, object->entry->absent ? 0 : OSTORE_FOREVER);
 			r = call_one(conn, call, CALL_INTERRUPTIBLE, "map of %s", hex);
 			if (r == 0 && !attach(object))
 				r = fail(-ENOENT, "map of %s: it was deleted, and stored anew", hex);

@@ -36,6 +36,8 @@ src_client_libclient_la_SOURCES = \
 	src/client/resume.h \
 	src/client/service.c \
 	src/client/service.h \
+	src/client/travel.c \
+	src/client/travel.h \
 	$(NULL)
 src_client_libclient_la_LIBADD = \
 	src/wire/libwire.la \

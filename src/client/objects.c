@@ -586,6 +586,28 @@ int objects_find(struct ostore *conn, const struct id128 *id, unsigned int flags
 	return 0;
 }
 
+int objects_expect(struct ostore *conn, const struct id128 *id, struct ostore_object **objectp)
+{
+	struct entry *entry = objects_lookup(conn, id);
+	struct ostore_object *object;
+
+	if (!entry)
+		entry = add(conn, id, false);
+	object = entry ? new_handle(conn, entry, NULL) : NULL;
+	if (!object) {
+		if (entry && entry->handles == 0) {
+			unlink_entry(conn, entry);
+			free(entry);
+		}
+		return -ENOMEM;
+	}
+	entry->handles++;
+	entry->arriving++;
+	entry->absent = false;
+	*objectp = object;
+	return 0;
+}
+
 int objects_dup(struct ostore_object *object, struct ostore_object **objectp)
 {
 	struct view *view = atomic_load_explicit(&object->view, memory_order_relaxed);

@@ -63,6 +63,8 @@ struct entry {
 	uint32_t metadata_size;
 	struct view *map, *copy; /* NULL: none; alive while a handle uses it */
 	uint32_t mappings;   /* map, and the handles' own */
+	uint32_t arriving;   /* imports of it without an answer (travel.c) */
+	bool absent;         /* it came too late */
 };
 
 struct draft;
@@ -108,6 +110,15 @@ int objects_take(struct ostore *conn, struct grant *grant, struct ostore_object 
  * Return: 0, -ENOENT: ask the broker; -ENOMEM. */
 int objects_find(struct ostore *conn, const struct id128 *id, unsigned int flags,
 	struct ostore_object **objectp);
+
+/* A handle of an object of which a reference is on its way.  Return: 0, -ENOMEM. */
+int objects_expect(struct ostore *conn, const struct id128 *id, struct ostore_object **objectp);
+
+/* objects_await() - before objects are asked for that this process refers to already
+ * Waits for references that are on their way; drops the lock meanwhile.
+ * @timeoutp: becomes 0 where one came too late: its object is not waited for
+ * Return: 0, -EINTR and the like, with a sentence. */
+int objects_await(struct ostore *conn, const ostore_id *ids, size_t n, int64_t *timeoutp);
 
 /* A second handle like the first.  Return: 0, -ENOMEM. */
 int objects_dup(struct ostore_object *object, struct ostore_object **objectp);

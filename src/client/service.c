@@ -30,10 +30,12 @@ static bool found; /* the thread's alone: something was put off */
 static void send_what_waits(struct ostore *conn)
 {
 	pthread_mutex_lock(&conn->lock);
-	if (conn->state == CONNECTION_OPEN && (conn->releases || conn->front.iov_len > 0)) {
+	if (conn->state == CONNECTION_OPEN && 
+		(conn->releases || conn->front.iov_len > 0 || travel_waits(conn))) {
 		found = true;
 		(void)call_flush(conn);
 		call_poll(conn);
+		(void)call_flush(conn); /* what the answers have freed */
 	}
 	pthread_mutex_unlock(&conn->lock);
 }

@@ -360,7 +360,8 @@ void core_check(const struct core *core)
 		if (!core->tables.leases[l].used)
 			continue;
 		n_leases++;
-		EQUAL(lease_find(core, &core->tables.leases[l].token), l);
+		EQUAL(lease_find(core, &core->tables.leases[l].token,
+			      core->tables.leases[l].object), l);
 		CHECK(heap_linked(&core->leases[l].deadline));
 	}
 	for (uint32_t e = 0; e < TABLES_POOL_MAX; e++)

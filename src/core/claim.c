@@ -145,14 +145,20 @@ static struct lease_record *lease_record(const struct core *core, uint32_t l)
 	return &core->tables.leases[l];
 }
 
-uint32_t lease_find(const struct core *core, const struct id128 *token)
+static uint64_t lease_hash(const struct core *core, const struct id128 *token, uint32_t o)
+{
+	return object_id_hash(core, token) ^ hash_number(o);
+}
+
+uint32_t lease_find(const struct core *core, const struct id128 *token, uint32_t o)
 {
 	struct hash_node *node;
 
-	hash_map_for_each(node, &core->leases_by_token, object_id_hash(core, token)) {
+	hash_map_for_each(node, &core->leases_by_token, lease_hash(core, token, o)) {
 		const uint32_t l = container_of(node, struct lease, by_token) - core->leases;
 
-		if (id128_equal(&lease_record(core, l)->token, token))
+		if (lease_record(core, l)->object == o &&
+			id128_equal(&lease_record(core, l)->token, token))
 			return l;
 	}
 	return TABLES_NONE;
@@ -172,7 +178,7 @@ static void lease_link(struct core *core, uint32_t l)
 
 	index_list_add_tail(object_leases(core), &core->objects[record->object].leases, l);
 	hash_map_add(&core->leases_by_token, &lease->by_token,
-		object_id_hash(core, &record->token));
+		lease_hash(core, &record->token, record->object));
 	heap_add(&core->lease_deadlines, &lease->deadline, record->expires_ns);
 	account_get(core, record->uid)->n_leases++;
 	core->n_leases++;

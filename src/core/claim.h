@@ -4,8 +4,10 @@
  *
  * Names are per uid.  A name given with a draft is in the tables from the start,
  * and binds (taking it from whoever has it) when the draft is sealed.
- * A lease is known by its token, and ends transit_lease after it was taken or
- * last loaded.
+ * A lease is known by its token and its object: one token may stand for the leases on
+ * many objects, that were taken together.  It ends transit_lease after it was taken,
+ * taken again or loaded, is charged to the uid that took it, and does not end with
+ * who took it.
  */
 #ifndef CORE_CLAIM_H
 #define CORE_CLAIM_H
@@ -32,7 +34,7 @@ void names_bind_pending(struct core *core, uint32_t o);
 /* Recovery. */
 void name_recover(struct core *core, uint32_t n);
 
-uint32_t lease_find(const struct core *core, const struct id128 *token);
+uint32_t lease_find(const struct core *core, const struct id128 *token, uint32_t o);
 int lease_room(const struct core *core, const struct account *account);
 void lease_take(struct core *core, uint32_t uid, const struct id128 *token, uint32_t o);
 void lease_extend(struct core *core, uint32_t l);

@@ -51,7 +51,8 @@
  *      RELEASE of an id then takes from the deleted object first.  Deleting
  *      one's own draft aborts it.
  *  R6  A connection that ends gives back its holdings, drafts, waiting requests.
- *      Names and leases stay.
+ *      Names and leases stay.  A lease (of a token, on an object) ends transit_lease after
+ *      LEASE or LOAD last named it; an item of these that fails stops no other.
  *  R7  GET waits until all its ids are sealed and readable, in order of arrival
  *      at each id, or its deadline passes (-ETIMEDOUT; with timeout 0: -ENOENT).
  *      An id known to be gone (the last CORE_GONE_MAX) answers -ENOENT at once.

@@ -11,6 +11,7 @@
 #include "core/object.h"
 #include "core/request.h"
 #include "core/state.h"
+#include "util/clock.h"
 
 static void refuse(struct core *core, uint32_t conn, const struct wire_request *request, int status,
 	const char *text)
@@ -18,22 +19,35 @@ static void refuse(struct core *core, uint32_t conn, const struct wire_request *
 	effect_refuse(core, conn, request->type, request->serial, status, text);
 }
 
-uint32_t request_find_object(struct core *core, uint32_t conn, const struct wire_request *request)
+/* The sealed object of this id.  Return: 0, or why there is none for this connection, with the
+ * sentence. */
+static int find_object(struct core *core, uint32_t conn, const struct id128 *id, uint32_t *op,
+	const char **textp)
 {
-	const struct id128 *id = &request->items[0].id;
-	const uint32_t o = object_find(core, id);
 	int status;
 
-	if (o != TABLES_NONE && access_is_draft_of(core, conn, object_record(core, o))) {
-		refuse(core, conn, request, -EINVAL,
-			scratch_text(core, "object %s is not sealed yet: seal it first",
-				object_id_text(core, id)));
-		return TABLES_NONE;
+	*op = object_find(core, id);
+	if (*op != TABLES_NONE && access_is_draft_of(core, conn, object_record(core, *op))) {
+		*textp = scratch_text(core, "object %s is not sealed yet: seal it first",
+			object_id_text(core, id));
+		return -EINVAL;
 	}
-	if (o != TABLES_NONE && access_sees(core, conn, object_record(core, o)))
-		return o;
+	if (*op != TABLES_NONE && access_sees(core, conn, object_record(core, *op)))
+		return 0;
 	status = gone_status(core, conn, id);
-	refuse(core, conn, request, status ? status : -ENOENT, gone_explain(core, conn, id));
+	*textp = gone_explain(core, conn, id);
+	return status ? status : -ENOENT;
+}
+
+uint32_t request_find_object(struct core *core, uint32_t conn, const struct wire_request *request)
+{
+	const char *text;
+	uint32_t o;
+	int r = find_object(core, conn, &request->items[0].id, &o, &text);
+
+	if (r == 0)
+		return o;
+	refuse(core, conn, request, r, text);
 	return TABLES_NONE;
 }
 
@@ -130,48 +144,91 @@ void request_lookup(struct core *core, uint32_t conn, const struct wire_request 
 	grant_reference(core, conn, request, core->tables.names[n].object);
 }
 
-void request_lease(struct core *core, uint32_t conn, const struct wire_request *request)
+/* ---- leases: each item by itself ---- */
+
+static int lease_item(struct core *core, uint32_t conn, const struct wire_request *request,
+	struct wire_item *item, const char **textp)
 {
 	const struct account *account = core->connections[conn].account;
 	uint32_t o, l;
-	int r;
+	int r = find_object(core, conn, &item->id, &o, textp);
+
+	if (r < 0)
+		return r;
+	l = lease_find(core, &request->token, o);
+	if (l != TABLES_NONE) { /* sent again, or pickled twice */
+		lease_extend(core, l);
+		return 0;
+	}
+	r = lease_room(core, account);
+	if (r < 0)
+		*textp = scratch_text(core, "no room for another reference on its way: uid %u has "
+			"%u, which end by themselves %lld s after they were pickled or last loaded",
+			account->uid, account->n_leases,
+			(long long)(core->config.transit_lease_ns / NS_PER_S));
+	else
+		lease_take(core, account->uid, &request->token, o);
+	return r;
+}
+
+static int load_item(struct core *core, uint32_t conn, const struct wire_request *request,
+	struct wire_item *item, const char **textp)
+{
+	uint32_t o, l;
+	int r = find_object(core, conn, &item->id, &o, textp);
+
+	if (r < 0)
+		return r;
+	if (!holding_room(core, conn, 1)) {
+		*textp = "the broker's table of references is full: release some";
+		return -ENOMEM;
+	}
+	/* The lease kept the object; where something else did, it is as good without. */
+	l = lease_find(core, &request->token, o);
+	if (l != TABLES_NONE)
+		lease_extend(core, l);
+	holding_add(core, conn, o, 1, 0);
+	object_describe(core, o, item);
+	return 0;
+}
+
+static void for_each_item(struct core *core, uint32_t conn, const struct wire_request *request,
+	int (*carry_out)(struct core *core, uint32_t conn, const struct wire_request *request,
+		struct wire_item *item, const char **textp))
+{
+	struct wire_item *items = scratch_alloc(core, request->n_items, sizeof *items);
+	struct wire_reply *reply;
+	const char *first = NULL;
+	int status = 0;
 
 	if (id128_is_zero(&request->token)) {
 		refuse(core, conn, request, -EINVAL, "a token of zeros is not valid: draw a random one");
 		return;
 	}
-	o = request_find_object(core, conn, request);
-	if (o == TABLES_NONE)
-		return;
-	l = lease_find(core, &request->token);
-	if (l != TABLES_NONE) {
-		if (request->retry && core->tables.leases[l].object == o)
-			effect_reply(core, conn, request->type, request->serial);
-		else
-			refuse(core, conn, request, -EEXIST, "the token is taken: draw a random one");
-		return;
+	for (uint32_t i = 0; i < request->n_items; i++) {
+		const char *text = NULL;
+
+		items[i].id = request->items[i].id;
+		items[i].status = carry_out(core, conn, request, &items[i], &text);
+		if (items[i].status < 0 && status == 0) {
+			status = items[i].status;
+			first = text;
+		}
+		tables_breathe(&core->tables);
 	}
-	r = lease_room(core, account);
-	if (r < 0) {
-		refuse(core, conn, request, r, scratch_text(core, "no room for another reference on "
-			"its way: uid %u has %u, which end by themselves", account->uid,
-			account->n_leases));
-		return;
-	}
-	lease_take(core, account->uid, &request->token, o);
-	effect_reply(core, conn, request->type, request->serial);
+	reply = effect_reply(core, conn, request->type, request->serial);
+	reply->status = status;
+	reply->text = first;
+	reply->items = items;
+	reply->n_items = request->n_items;
+}
+
+void request_lease(struct core *core, uint32_t conn, const struct wire_request *request)
+{
+	for_each_item(core, conn, request, lease_item);
 }
 
 void request_load(struct core *core, uint32_t conn, const struct wire_request *request)
 {
-	uint32_t o, l;
-
-	o = request_find_object(core, conn, request);
-	if (o == TABLES_NONE)
-		return;
-	/* The lease kept the object; where something else did, it is as good without. */
-	l = lease_find(core, &request->token);
-	if (l != TABLES_NONE && core->tables.leases[l].object == o)
-		lease_extend(core, l);
-	grant_reference(core, conn, request, o);
+	for_each_item(core, conn, request, load_item);
 }

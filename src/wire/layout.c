@@ -342,14 +342,14 @@ static const struct layout_message messages[] = {
 	[WIRE_LEASE] = {
 		REQUEST("LEASE"),
 		.request = LAYOUT(token_request),
-		ITEMS(1, 1, id_item),
+		ITEMS(1, WIRE_ITEMS_MAX, id_item),
 		REPLY(plain_reply),
 		REPLY_ITEMS(outcome_item),
 	},
 	[WIRE_LOAD] = {
 		REQUEST("LOAD"),
 		.request = LAYOUT(token_request),
-		ITEMS(1, 1, id_item),
+		ITEMS(1, WIRE_ITEMS_MAX, id_item),
 		REPLY(plain_reply),
 		REPLY_ITEMS(object_item),
 	},

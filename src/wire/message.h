@@ -86,8 +86,8 @@ enum wire_type {
 	WIRE_HOLD,        /* one item: id; name */
 	WIRE_UNHOLD,      /* name */
 	WIRE_LOOKUP,      /* name -> item: id, and a reference */
-	WIRE_LEASE,       /* one item: id; token */
-	WIRE_LOAD,        /* one item: id; token -> a reference */
+	WIRE_LEASE,       /* items: id; token: one for all of them */
+	WIRE_LOAD,        /* items: id; token -> items, each a reference */
 	WIRE_FORK,        /* 1 fd: a connection of its own for a child.  Replied to on that connection: so
 	                     a broker that is given both ends of a pair hears itself, and ends both */
 	WIRE_RECONCILE,   /* items: id refs pins; generation; MORE on all but the last; no reply */

@@ -49,5 +49,6 @@ EXTRA_DIST += \
 	tests/mutants/47-holders-of-the-next-object-are-told-of-this-one.patch \
 	tests/mutants/48-deleted-objects-of-others-are-listed.patch \
 	tests/mutants/49-drafts-are-told-to-their-readers.patch \
+	tests/mutants/50-load-of-many-extends-the-first-lease-only.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -356,13 +356,15 @@ void client_draw(struct request *request, const struct habits *habits, struct rn
 		break;
 	case WIRE_LEASE:
 	case WIRE_LOAD:
-		request->items[0].id = draw_id(habits, rng, model, conn, is_resident);
+		request->n_items = rng_chance(rng, 700) ? 1 : draw_batch(habits, rng);
+		for (uint32_t i = 0; i < request->n_items; i++)
+			request->items[i].id = draw_id(habits, rng, model, conn, is_resident);
 		request->token = rng_below(rng, TOKENS);
 		if (request->type == WIRE_LOAD && !rng_chance(rng, habits->nonsense))
-			for (uint32_t i = 0; i < LEASES; i++)
+			for (uint32_t i = 0, n = 0; i < LEASES && n < request->n_items; i++)
 				if (model->leases[i].used &&
 					model->leases[i].token == request->token)
-					request->items[0].id =
+					request->items[n++].id =
 						model->objects[model->leases[i].object].id;
 		break;
 	case WIRE_STAT:

@@ -738,9 +738,11 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 		case WIRE_LOOKUP:
 		case WIRE_LOAD:
 			check_statuses(wait, reply);
-			if (reply->status == 0) {
-				check_description(m, wait->object[0], &reply->items[0]);
-				check_metadata(&m->objects[wait->object[0]], &reply->items[0]);
+			for (uint32_t i = 0; i < reply->n_items; i++) {
+				if (reply->items[i].status)
+					continue;
+				check_description(m, wait->object[i], &reply->items[i]);
+				check_metadata(&m->objects[wait->object[i]], &reply->items[i]);
 			}
 			break;
 		case WIRE_HELLO:

@@ -29,10 +29,8 @@ static void death_of_wait(struct model *m, struct wait *wait)
 {
 	if (wait->asleep)
 		return;
-	if (wait->granted)
-		untold(m, wait->conn, wait->object[0]);
-	if (model_is_create(wait->request.type))
-		for (uint32_t i = 0; i < wait->request.n_items; i++)
+	if (wait->granted || model_is_create(wait->request.type))
+		for (uint32_t i = 0; i < wait->request.n_items || i == 0; i++)
 			if (wait->object[i] >= 0)
 				untold(m, wait->conn, wait->object[i]);
 	if (wait->expect == EXPECT_NOW && !wait->refused)

@@ -14,7 +14,7 @@ int model_draft(const struct model *m, uint32_t conn, int id);
 int model_next_deleted(const struct model *m, int id, uint64_t after);
 int model_gone(const struct model *m, uint32_t conn, int id);
 int model_name(const struct model *m, uid_t uid, int name);
-int model_lease(const struct model *m, int token);
+int model_lease(const struct model *m, int token, int object);
 bool model_evictable(const struct model *m, int object);
 void model_holders_changed(struct model *m, int object);
 int model_new_object(struct model *m);

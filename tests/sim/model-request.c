@@ -254,11 +254,11 @@ static int request_unhold(struct model *m, struct wait *wait)
 	return 0;
 }
 
-static void add_reference(struct model *m, struct wait *wait, int object)
+static void add_reference(struct model *m, struct wait *wait, uint32_t item, int object)
 {
 	m->conns[wait->conn].refs[object]++;
 	model_holders_changed(m, object);
-	wait->object[0] = object;
+	wait->object[item] = object;
 	wait->granted = true;
 }
 
@@ -268,19 +268,21 @@ static int request_lookup(struct model *m, struct wait *wait)
 
 	if (n < 0)
 		return -ENOENT;
-	add_reference(m, wait, m->names[n].object);
+	add_reference(m, wait, 0, m->names[n].object);
 	return 0;
 }
 
 static int request_lease(struct model *m, struct wait *wait, int id)
 {
 	int i = model_visible(m, wait->conn, id);
-	int l = model_lease(m, wait->request.token);
+	int l = model_lease(m, wait->request.token, i);
 
 	if (i < 0)
 		return not_there(m, wait->conn, id);
-	if (l >= 0)
-		return wait->request.retry && m->leases[l].object == i ? 0 : -EEXIST;
+	if (l >= 0) {
+		m->leases[l].expires = deadline_ns(m->now, m->config.transit_lease_ns);
+		return 0;
+	}
 	for (l = 0; m->leases[l].used; l++)
 		assert(l < LEASES - 1);
 	m->leases[l] = (struct lease){
@@ -294,16 +296,16 @@ static int request_lease(struct model *m, struct wait *wait, int id)
 	return 0;
 }
 
-static int request_load(struct model *m, struct wait *wait, int id)
+static int request_load(struct model *m, struct wait *wait, uint32_t item, int id)
 {
-	int l = model_lease(m, wait->request.token);
 	int i = model_visible(m, wait->conn, id);
+	int l = model_lease(m, wait->request.token, i);
 
 	if (i < 0)
 		return not_there(m, wait->conn, id);
-	if (l >= 0 && m->leases[l].object == i)
+	if (l >= 0)
 		m->leases[l].expires = deadline_ns(m->now, m->config.transit_lease_ns);
-	add_reference(m, wait, i);
+	add_reference(m, wait, item, i);
 	return 0;
 }
 
@@ -731,7 +733,7 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 			wait->status[i] = request_lease(m, wait, id);
 			break;
 		case WIRE_LOAD:
-			wait->status[i] = request_load(m, wait, id);
+			wait->status[i] = request_load(m, wait, i, id);
 			break;
 		case WIRE_STAT:
 			wait->status[i] = request_stat(m, wait, id);

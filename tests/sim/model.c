@@ -144,10 +144,11 @@ int model_name(const struct model *m, uid_t uid, int name)
 	return -1;
 }
 
-int model_lease(const struct model *m, int token)
+int model_lease(const struct model *m, int token, int object)
 {
 	for (int i = 0; i < LEASES; i++)
-		if (m->leases[i].used && m->leases[i].token == token)
+		if (m->leases[i].used && m->leases[i].token == token &&
+			m->leases[i].object == object)
 			return i;
 	return -1;
 }

@@ -33,7 +33,7 @@
 #define CONNS       24
 #define WAITS       1400
 #define WANTS       256
-#define LEASES      256
+#define LEASES      1024
 #define MODEL_NAMES 128
 
 enum object_state { OBJECT_DRAFT = 1, OBJECT_RESIDENT };

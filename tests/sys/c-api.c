@@ -872,6 +872,79 @@ static void a_lease_keeps_an_object_on_its_way(void)
 	ostore_close(conn);
 }
 
+#define N_TRAVELLERS 1000
+
+/* Nobody waits for any of them; what was sent is good though the sender is killed. */
+static void thousands_travel_without_waiting(void)
+{
+	struct {
+		ostore_id id;
+		ostore_token token;
+	} *sent = mmap(NULL, N_TRAVELLERS * sizeof *sent, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct ostore *conn = connect_or_die();
+	struct ostore_object *objects[N_TRAVELLERS], *object;
+	ostore_token wrong;
+	int status, n_tokens = 1;
+	ostore_id id;
+	pid_t child = fork_child();
+
+	if (child == 0) {
+		struct ostore *mine = connect_or_die();
+
+		for (size_t i = 0; i < N_TRAVELLERS; i++) {
+			object = put_pattern(mine, 100, i);
+			sent[i].id = *ostore_object_id(object);
+			CHECK_INT(ostore_export_begin(object, &sent[i].token), 0);
+			ostore_release(object);
+		}
+		CHECK_INT(ostore_flush(mine), 0);
+		kill(getpid(), SIGKILL);
+	}
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+	for (size_t i = 0; i < N_TRAVELLERS; i++) {
+		CHECK_INT(ostore_import_begin(conn, &sent[i].id, &sent[i].token, &objects[i]), 0);
+		n_tokens += i > 0 && memcmp(&sent[i].token, &sent[i - 1].token, 16) != 0;
+	}
+	CHECK(n_tokens >= N_TRAVELLERS / 256);
+	for (size_t i = 0; i < N_TRAVELLERS; i++) {
+		if (i % 3 == 0) { /* one may ask, or use it at once, or drop it at once */
+			CHECK_INT(ostore_import_end(objects[i]), 0);
+			CHECK_INT(ostore_size(objects[i]), 100);
+		} else if (i % 3 == 1) {
+			CHECK_INT(ostore_get(conn, &sent[i].id, 1, 0, 0, &object), 0);
+			CHECK(pattern_is(ostore_data(object), 100, i));
+			ostore_release(object);
+		} else {
+			CHECK_INT(ostore_map(objects[i]), 0);
+			CHECK(pattern_is(ostore_data(objects[i]), 100, i));
+		}
+	}
+	ostore_release_many(objects, N_TRAVELLERS);
+	for (size_t i = 0; i < N_TRAVELLERS; i++) {
+		CHECK_INT(ostore_import_begin(conn, &sent[i].id, &sent[i].token, &object), 0);
+		ostore_release(object);
+	}
+	CHECK_INT(ostore_flush(conn), 0);
+	refs_become(conn, &sent[0].id, 1); /* the lease's */
+	refs_become(conn, &sent[N_TRAVELLERS - 1].id, 1);
+	/* what came too late fails wherever it is used, and does not wait */
+	memset(&wrong, 1, sizeof wrong);
+	id = random_id();
+	CHECK_INT(ostore_import_begin(conn, &id, &wrong, &object), 0);
+	CHECK_FAILS(ostore_get(conn, &id, 1, OSTORE_FOREVER, 0, &objects[0]), ENOENT);
+	CHECK_FAILS(ostore_map(object), ENOENT);
+	CHECK_FAILS(ostore_import_end(object), ENOENT);
+	CHECK_FAILS(ostore_export_begin(object, &wrong), ENOENT);
+	ostore_release(object);
+	CHECK_FAILS(ostore_import_begin(conn, &(ostore_id){ { 0 } }, &wrong, &object), EINVAL);
+	CHECK_FAILS(ostore_export_begin(NULL, &wrong), EINVAL);
+	for (size_t i = 0; i < N_TRAVELLERS; i++)
+		CHECK_INT(ostore_delete(conn, &sent[i].id, 1, NULL), 0);
+	munmap(sent, N_TRAVELLERS * sizeof *sent);
+	ostore_close(conn);
+}
+
 static void a_deleted_object_stays_for_those_who_map_it(void)
 {
 	struct ostore *conn = connect_or_die(), *other = connect_or_die();
@@ -1609,6 +1682,7 @@ static const struct test tests[] = {
 	TEST(every_process_sees_one_address),
 	TEST(a_name_keeps_an_object),
 	TEST(a_lease_keeps_an_object_on_its_way),
+	TEST(thousands_travel_without_waiting),
 	TEST(a_deleted_object_stays_for_those_who_map_it),
 	TEST(list_and_stat_tell_everything),
 	TEST(a_long_list_comes_in_pages),
