@@ -4,7 +4,8 @@
  *
  * An attack does wrong things and checks that each gets a typed error or a closed
  * connection.  The judge, who runs it, checks the rest:
- *  - a good client beside it is served all the while, and afterwards;
+ *  - a good client beside it is served all the while (ROUNDS_PER_S at the least, where it
+ *    has hundreds alone), and afterwards;
  *  - all that was charged comes back: STATUS says the same as before (but for its
  *    counters), nobody refers to anything, and the worker has the same number of
  *    descriptors open;
@@ -29,7 +30,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define FIELDS_MAX 128
+#define FIELDS_MAX   128
+#define ROUNDS_PER_S 2
 #ifdef __SANITIZE_ADDRESS__ /* keeps what was freed, and more of everything */
 #define PEAK_MAX_KIB (1536 << 10)
 #else
@@ -312,13 +314,32 @@ static int run_attack(const struct attack *attack, const struct raw *judge)
 	return wait_exit(pid);
 }
 
+static int64_t count_rounds(int rounds)
+{
+	char bytes[65536];
+	int64_t n = 0;
+	ssize_t r;
+
+	while ((r = read(rounds, bytes, sizeof bytes)) > 0)
+		n += r;
+	return n;
+}
+
 static int run_beside_good_client(const struct attack *attack, const struct raw *judge)
 {
 	int stop[2], rounds[2], status;
+	int64_t began, took, n;
 	pid_t good = start_good_client(stop, rounds);
 
 	await_round(rounds[0]);
+	began = now_ns();
 	status = run_attack(attack, judge);
+	took = now_ns() - began;
+	n = count_rounds(rounds[0]);
+	printf("%lld rounds of the good client in %lld ms\n", (long long)n,
+		(long long)(took / NS_PER_MS));
+	if (status == 0 && n < took * ROUNDS_PER_S / NS_PER_S)
+		die("the good client hardly comes to its turn beside \"%s\"", attack->name);
 	if (status == 0)
 		await_round(rounds[0]);
 	close(stop[1]);
@@ -357,7 +378,7 @@ static int judge_attack(const struct attack *attack)
 int main(int argc, char **argv)
 {
 	const struct attack *const lists[] = { packet_attacks, request_attacks, descriptor_attacks,
-		fork_attacks, life_attacks, crash_attacks };
+		fork_attacks, life_attacks, flood_attacks, crash_attacks };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		for (const struct attack *attack = lists[i]; attack->name; attack++)

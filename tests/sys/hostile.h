@@ -18,6 +18,7 @@ extern const struct attack request_attacks[];
 extern const struct attack descriptor_attacks[];
 extern const struct attack fork_attacks[];
 extern const struct attack life_attacks[];
+extern const struct attack flood_attacks[];
 extern const struct attack crash_attacks[];
 
 /* Become uid 65534; skips where that cannot be. */

@@ -47,6 +47,7 @@ tests_sys_hostile_SOURCES = \
 	tests/fuzz/wire-samples.h \
 	tests/sys/hostile-crash.c \
 	tests/sys/hostile-descriptors.c \
+	tests/sys/hostile-floods.c \
 	tests/sys/hostile-forks.c \
 	tests/sys/hostile-good.c \
 	tests/sys/hostile-lives.c \
@@ -67,6 +68,7 @@ hostile_tests = \
 	tests/sys/hostile-both-ends-of-a-fork-come-back.sh \
 	tests/sys/hostile-children-have-references-and-no-drafts.sh \
 	tests/sys/hostile-confused-serials-confuse-only-their-client.sh \
+	tests/sys/hostile-descriptors-in-flight-are-shared-out.sh \
 	tests/sys/hostile-double-release-takes-only-ones-own.sh \
 	tests/sys/hostile-double-seal-is-an-error.sh \
 	tests/sys/hostile-drafts-of-others-are-out-of-reach.sh \
@@ -77,6 +79,12 @@ hostile_tests = \
 	tests/sys/hostile-empty-packets-are-refused.sh \
 	tests/sys/hostile-false-acknowledgements-are-refused.sh \
 	tests/sys/hostile-false-claims-after-a-crash-add-nothing.sh \
+	tests/sys/hostile-floods-of-batches-hold-up-nobody.sh \
+	tests/sys/hostile-floods-of-cancels-hold-up-nobody.sh \
+	tests/sys/hostile-floods-of-connections-hold-up-nobody.sh \
+	tests/sys/hostile-floods-of-forks-hold-up-nobody.sh \
+	tests/sys/hostile-floods-of-parts-hold-up-nobody.sh \
+	tests/sys/hostile-floods-of-requests-hold-up-nobody.sh \
 	tests/sys/hostile-garbage-is-refused.sh \
 	tests/sys/hostile-hoarding-ends-at-the-quota.sh \
 	tests/sys/hostile-hugetlb-memfds-are-errors.sh \
@@ -93,8 +101,10 @@ hostile_tests = \
 	tests/sys/hostile-overflowing-sizes-are-errors.sh \
 	tests/sys/hostile-oversized-packets-are-refused.sh \
 	tests/sys/hostile-own-sockets-as-forks-come-back.sh \
+	tests/sys/hostile-pinned-pages-cannot-be-sealed.sh \
 	tests/sys/hostile-regular-files-are-errors.sh \
 	tests/sys/hostile-release-of-nothing-does-nothing.sh \
+	tests/sys/hostile-reopened-descriptors-do-not-write.sh \
 	tests/sys/hostile-replies-are-no-requests.sh \
 	tests/sys/hostile-requests-before-hello-are-refused.sh \
 	tests/sys/hostile-second-hello-is-refused.sh \
