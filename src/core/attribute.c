@@ -90,23 +90,26 @@ static struct parts parts_of_object(const struct core *core, uint32_t o)
 
 /* ---- what may be asked for ---- */
 
+/* What is wrong with them, or NULL. */
+static const char *find_fault(struct core *core, const struct wire_item *item)
+{
+	if (item->priority < -WIRE_PRIORITY_MAX || item->priority > WIRE_PRIORITY_MAX)
+		return scratch_text(core, "a priority of %d: it is from %d to %d", item->priority,
+			-WIRE_PRIORITY_MAX, WIRE_PRIORITY_MAX);
+	if (item->ttl_ns < 0)
+		return "a time to live must not be negative";
+	if (item->call_site && strlen(item->call_site) > WIRE_CALL_SITE_MAX)
+		return scratch_text(core, "a call site has at most %d bytes", WIRE_CALL_SITE_MAX);
+	return item->labels_size ? labels_check(item->labels, item->labels_size) : NULL;
+}
+
 int attributes_check(struct core *core, const struct wire_item *item, const char **textp)
 {
-	const char *id = object_id_text(core, &item->id);
-	const char *fault = labels_check(item->labels, item->labels_size);
+	const char *fault = find_fault(core, item);
 
-	if (fault)
-		*textp = scratch_text(core, "object %s: %s", id, fault);
-	else if (item->priority < -WIRE_PRIORITY_MAX || item->priority > WIRE_PRIORITY_MAX)
-		*textp = scratch_text(core, "object %s: a priority of %d: it is from %d to %d", id,
-			item->priority, -WIRE_PRIORITY_MAX, WIRE_PRIORITY_MAX);
-	else if (item->ttl_ns < 0)
-		*textp = scratch_text(core, "object %s: a time to live must not be negative", id);
-	else if (item->call_site && strlen(item->call_site) > WIRE_CALL_SITE_MAX)
-		*textp = scratch_text(core, "object %s: a call site has at most %d bytes", id,
-			WIRE_CALL_SITE_MAX);
-	else
+	if (!fault)
 		return 0;
+	*textp = scratch_text(core, "object %s: %s", object_id_text(core, &item->id), fault);
 	return -EINVAL;
 }
 
