@@ -9,6 +9,7 @@ ostore_python_files = \
 	python/ostore/_attributes.py \
 	python/ostore/_broker.py \
 	python/ostore/_client.py \
+	python/ostore/_dask.py \
 	python/ostore/_draft.py \
 	python/ostore/_errors.py \
 	python/ostore/_events.py \

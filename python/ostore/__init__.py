@@ -11,7 +11,8 @@ References travel: pass them to other processes, which get() the same memory.
 ostore-python(7) is the manual.
 """
 
-from . import _travel as _travel  # teaches the picklers
+from . import _dask as _dask  # teach the picklers
+from . import _travel as _travel
 from ._client import Client
 from ._draft import Draft
 from ._errors import (

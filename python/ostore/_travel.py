@@ -72,13 +72,19 @@ def _object_of(view):
     return view if type(view) is _ostore.Object else None
 
 
+def is_worth_a_lease(view):
+    """Is this a view of an object that the receiver better maps?"""
+    object = _object_of(view)
+    if object is None or object.writable or view.nbytes == 0 or object.connection.closed:
+        return False
+    return object.size > _SMALL or object.shared_address
+
+
 def _lease(view):
     """(id, token, address, offset) of a view that is worth a lease, or None."""
+    if not is_worth_a_lease(view):
+        return None
     object = _object_of(view)
-    if object is None or object.writable or view.nbytes == 0:
-        return None
-    if object.size <= _SMALL and not object.shared_address:
-        return None
     try:
         offset = _ostore.buffer_address(view) - object.address
         return object.id, object.export(), object.connection.address, offset
@@ -90,6 +96,14 @@ def _reduce_array(array):
     """What an array is pickled as, or None: its bytes."""
     lease = _lease(array)
     return lease and (load_array, (*lease, array.dtype, array.shape, array.strides))
+
+
+def reduce_view(view):
+    """The same of an array or a memoryview that is contiguous."""
+    if type(view) is not memoryview:
+        return _reduce_array(view)
+    lease = _lease(view) if view.c_contiguous else None
+    return lease and (load_memoryview, (*lease, view.nbytes, view.format, view.shape))
 
 
 def _reduce_memoryview(view, theirs=None):

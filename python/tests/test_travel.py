@@ -23,6 +23,10 @@ try:
     import joblib
 except ImportError:
     joblib = None
+try:
+    import distributed.protocol
+except ImportError:
+    distributed = None
 
 
 def where(view):
@@ -256,6 +260,42 @@ class Imports(support.BrokerTest):
             __import__("ostore_no_such_module")
         _travel.when_imported("unittest", called.append)
         self.assertEqual(called, [sys.modules["unittest"]])
+
+
+@unittest.skipUnless(numpy and distributed, "needs NumPy and distributed")
+class Dask(support.BrokerTest):
+    def setUp(self):
+        self.array = ostore.get(ostore.put(numpy.arange(300000.0).reshape(100, 3000)))
+
+    def travel(self, value):
+        header, frames = distributed.protocol.serialize(value)
+        sent = sum(memoryview(frame).nbytes for frame in frames)
+        return distributed.protocol.deserialize(header, frames), sent
+
+    def test_views_arrive_at_the_same_place(self):
+        for view in shapes(self.array):
+            copy, sent = self.travel(view)
+            self.assertEqual(where(copy), where(view))
+            self.assertLess(sent, 1000)
+
+    def test_views_within_tasks_do_too(self):
+        value = {"a": [self.array, self.array[3:]], "b": (lambda: 7)}
+        for dumps in (distributed.protocol.pickle.dumps, distributed.protocol.pickle.cloudpickle.dumps):
+            data = dumps(value, protocol=5)
+            copy = distributed.protocol.pickle.loads(data)
+            self.assertEqual([where(view) for view in copy["a"]], [where(view) for view in value["a"]])
+            self.assertEqual(copy["b"](), 7)
+            self.assertLess(len(data), 3000)
+
+    def test_other_arrays_are_bytes(self):
+        for array in (numpy.arange(50000), ostore.get(ostore.put(numpy.arange(10))), self.array.copy()):
+            copy, sent = self.travel(array)
+            self.assertTrue(numpy.array_equal(copy, array))
+            self.assertGreaterEqual(sent, array.nbytes)
+
+    def test_references_travel(self):
+        copy, _ = self.travel([ostore.put(5)])
+        self.assertEqual(ostore.get(copy), [5])
 
 
 if __name__ == "__main__":
