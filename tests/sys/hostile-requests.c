@@ -397,8 +397,8 @@ static void as_a_stranger(struct id128 id, struct id128 draft)
 		int status;
 	} asked[] = { { WIRE_STAT, -ENOENT }, { WIRE_DELETE, -ENOENT }, { WIRE_HOLD, -ENOENT },
 		{ WIRE_LEASE, -ENOENT }, { WIRE_LOAD, -ENOENT }, { WIRE_SEAL, -ENOENT },
-		{ WIRE_ABORT, -ENOENT } };
-	struct wire_request list = { .type = WIRE_LIST, .limit = 1000 };
+		{ WIRE_ABORT, -ENOENT }, { WIRE_SET, -ENOENT } };
+	struct wire_request list = { .type = WIRE_LIST, .limit = 1000, .flags = WIRE_LIST_HOLDERS };
 	struct wire_reply reply;
 	struct raw *raw = raw_open();
 
@@ -419,6 +419,9 @@ static void as_a_stranger(struct id128 id, struct id128 draft)
 	for (uint32_t i = 0; i < reply.n_items; i++)
 		if (reply.items[i].uid != STRANGER_UID)
 			die("another's object is listed");
+	for (uint32_t i = 0; i < reply.n_holders; i++)
+		if (reply.holders[i].item >= reply.n_items)
+			die("a holder of another's object is listed");
 	expect_served(raw, "a stranger");
 	raw_close(raw);
 }

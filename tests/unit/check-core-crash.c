@@ -459,6 +459,10 @@ static uint64_t digest(void)
 		objects[i].last_access_ns = 0;
 		objects[i].accesses = objects[i].use = 0;
 	}
+	for (uint32_t i = 0; i < tables.header->objects_high; i++)
+		if (objects[i].state && objects[i].attributes)
+			hash = hash * 31 + siphash(tables.blobs + (objects[i].attributes - 1) * 64,
+				objects[i].attributes_size, zero_key);
 	tables.objects = objects;
 	MIX(objects, tables.header->objects_high, sizeof *tables.objects, state);
 	MIX(connections, tables.header->connections_high, sizeof *tables.connections, flags);
@@ -476,6 +480,9 @@ static uint64_t digest(void)
 /* Two clients, a bit of everything. */
 static void set_the_scene(void)
 {
+	const struct wire_item attributed = { .id = id_of(7), .size = 2, .data = "ab", .data_size = 2,
+		.labels = "a=1\0b=2", .labels_size = 8, .ttl_ns = 30 * SECOND, .priority = 2,
+		.flags = WIRE_ITEM_PIN };
 	uint32_t a, b;
 
 	memset(w, 0, sizeof *w);
@@ -496,6 +503,7 @@ static void set_the_scene(void)
 	release(w, a, 5, 1, 0);
 	put(w, a, 6, 10);
 	simple(w, a, WIRE_DELETE, 6);
+	ask(w, a, (struct wire_request){ .type = WIRE_PUT, .items = &attributed, .n_items = 1 }, -1);
 	world_settle(w);
 }
 
@@ -519,8 +527,27 @@ static void event_lookup(void) { named(w, 1, WIRE_LOOKUP, "first"); }
 static void event_lease(void) { lease(w, 1, WIRE_LEASE, 3, 8); }
 static void event_load(void) { lease(w, 1, WIRE_LOAD, 2, 7); }
 static void event_expire(void) { world_tick(w, 600 * SECOND); }
+static void event_end_of_time(void) { world_tick(w, 40 * SECOND); }
 static void event_connect(void) { connect_as(w, 1001); }
 static void event_recreate(void) { put(w, 1, 6, 10); }
+
+static void event_set(void)
+{
+	const struct wire_item item = { .id = id_of(7), .labels = "c=3", .labels_size = 4,
+		.unlabel = "a", .unlabel_size = 2, .ttl_ns = 99 * SECOND, .priority = -1,
+		.flags = WIRE_ITEM_TTL | WIRE_ITEM_PRIORITY | WIRE_ITEM_UNPIN };
+
+	ask(w, 0, (struct wire_request){ .type = WIRE_SET, .items = &item, .n_items = 1 }, -1);
+}
+
+static void event_seal_with_attributes(void)
+{
+	const struct wire_item item = { .id = id_of(22), .size = PAGE, .labels = "c=3",
+		.labels_size = 4, .ttl_ns = 99 * SECOND };
+
+	ask(w, 0, (struct wire_request){ .type = WIRE_CREATE, .items = &item, .n_items = 1 }, -1);
+	simple(w, 0, WIRE_SEAL, 22);
+}
 
 static void event_disconnect(void)
 {
@@ -541,6 +568,7 @@ static void (*const events[])(void) = {
 	event_make, event_make_with_eviction, event_seal, event_abort, event_get, event_release,
 	event_delete_pinned, event_delete, event_hold, event_unhold, event_lookup, event_lease,
 	event_load, event_expire, event_connect, event_recreate, event_disconnect, event_fork,
+	event_end_of_time, event_set, event_seal_with_attributes,
 };
 
 /* Digests of the tables between the effects of an event: each is a state that may be found. */
