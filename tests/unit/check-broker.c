@@ -1225,12 +1225,14 @@ static void child_says_hello(int socket, uint64_t *connection)
 		.service = -1,
 		.packet = aligned_alloc(8, WIRE_PACKET_MAX),
 	};
+	uint64_t number;
 
 	client_receive(&c); /* the broker's first word, to whoever has the other end */
 	ck_assert_uint_eq(c.reply.type, WIRE_FORK);
 	client_greet(&c, WIRE_HELLO_CHILD | WIRE_HELLO_SERVICE);
-	*connection = c.reply.connection;
+	number = c.reply.connection;
 	ck_assert_int_eq(client_get(&c, 1, 0), 0);
+	*connection = number; /* last: then the worker is killed */
 }
 
 START_TEST(a_forked_child_has_its_parents_references)
