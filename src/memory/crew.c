@@ -27,10 +27,17 @@ struct list {
 	struct node *first, **end;
 };
 
+/* What waits of one key: jobs of a key that is busy are not gone through one by one. */
+struct queue {
+	struct queue *next;
+	uint32_t key;
+	struct list jobs; /* not empty */
+};
+
 struct lane {
 	struct crew *crew;
-	struct list waiting;
-	pthread_cond_t wake; /* waiting is not empty, or the crew stops, or a key is free again */
+	struct queue *queues; /* whose turn it is, first */
+	pthread_cond_t wake; /* something waits, or the crew stops, or a key is free again */
 	pthread_t threads[SEAL_THREADS];
 	uint32_t busy_keys[SEAL_THREADS]; /* of the jobs that run, where busy[] */
 	bool busy[SEAL_THREADS];
@@ -92,21 +99,74 @@ static bool key_is_busy(const struct lane *lane, uint32_t key)
 	return false;
 }
 
-/* Takes the oldest job that may run now off its lane.  Call with the lock held. */
+/* The place of the key's queue, or that of a new one, at the end. */
+static struct queue **find_queue(struct lane *lane, uint32_t key)
+{
+	struct queue **at = &lane->queues;
+
+	while (*at && (*at)->key != key)
+		at = &(*at)->next;
+	return at;
+}
+
+static struct queue **end_of_queues(struct lane *lane)
+{
+	struct queue **at = &lane->queues;
+
+	while (*at)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Takes a job that may run now off its lane: keys take turns, each one's jobs come in their order.
+ * Call with the lock held. */
 static struct node *next_job(struct lane *lane)
 {
-	for (struct node **at = &lane->waiting.first; *at; at = &(*at)->next) {
-		struct node *node = *at;
+	for (struct queue **at = &lane->queues; *at; at = &(*at)->next) {
+		struct queue *queue = *at;
+		struct node *node = queue->jobs.first;
 
-		if (lane->max_threads > 1 && key_is_busy(lane, node->job.key))
+		if (lane->max_threads > 1 && key_is_busy(lane, queue->key))
 			continue;
-		*at = node->next;
-		if (!node->next)
-			lane->waiting.end = at;
+		*at = queue->next;
+		queue->next = NULL;
+		queue->jobs.first = node->next;
+		if (node->next)
+			*end_of_queues(lane) = queue;
+		else
+			free(queue);
 		lane->n_waiting--;
 		return node;
 	}
 	return NULL;
+}
+
+/* Return: 0, -ENOMEM.  Call with the lock held. */
+static int enqueue(struct lane *lane, struct node *node)
+{
+	struct queue **at = find_queue(lane, node->job.key);
+
+	if (!*at) {
+		*at = calloc(1, sizeof **at);
+		if (!*at)
+			return -ENOMEM;
+		(*at)->key = node->job.key;
+		list_init(&(*at)->jobs);
+	}
+	list_append(&(*at)->jobs, node);
+	lane->n_waiting++;
+	return 0;
+}
+
+static void queues_free(struct queue *queue)
+{
+	while (queue) {
+		struct queue *next = queue->next;
+
+		nodes_free(queue->jobs.first);
+		free(queue);
+		queue = next;
+	}
 }
 
 static void fill(struct crew_job *job, const atomic_bool *stop)
@@ -219,7 +279,6 @@ int crew_new(struct crew **crewp)
 	for (int i = 0; i < N_LANES; i++) {
 		crew->lanes[i].crew = crew;
 		crew->lanes[i].max_threads = i == LANE_SEAL ? SEAL_THREADS : 1;
-		list_init(&crew->lanes[i].waiting);
 		pthread_cond_init(&crew->lanes[i].wake, NULL);
 	}
 	*crewp = crew;
@@ -238,7 +297,7 @@ struct crew *crew_free(struct crew *crew)
 	for (int i = 0; i < N_LANES; i++) {
 		for (unsigned int k = 0; k < crew->lanes[i].n_threads; k++)
 			pthread_join(crew->lanes[i].threads[k], NULL);
-		nodes_free(crew->lanes[i].waiting.first);
+		queues_free(crew->lanes[i].queues);
 		pthread_cond_destroy(&crew->lanes[i].wake);
 	}
 	nodes_free(crew->finished.first);
@@ -267,10 +326,9 @@ int crew_submit(struct crew *crew, const struct crew_job *job)
 	if (lane->n_idle <= lane->n_waiting && lane->n_threads < lane->max_threads)
 		r = lane_grow(lane);
 	if (lane->n_threads > 0) { /* fewer than wished for is good enough */
-		r = 0;
-		list_append(&lane->waiting, node);
-		lane->n_waiting++;
-		pthread_cond_signal(&lane->wake);
+		r = enqueue(lane, node);
+		if (r == 0)
+			pthread_cond_signal(&lane->wake);
 	}
 	pthread_mutex_unlock(&crew->lock);
 	if (r < 0)
