@@ -24,7 +24,7 @@
 
 #define TURN_NS    (30 * NS_PER_US)  /* while others are there */
 #define EAGER_NS   (200 * NS_PER_US)
-#define PAUSE_MAX  (20 * NS_PER_MS)
+#define PAUSE_MAX  (200 * NS_PER_MS)
 #define ROUNDS_MAX 4 /* before epoll is asked for news */
 
 void turns_init(struct broker *broker)

@@ -92,7 +92,7 @@ void accounts_deinit(struct core *core)
 static bool is_idle(const struct account *account)
 {
 	return account->charged.objects == 0 && account->charged.fds == 0 &&
-		account->n_connections == 0 && account->n_names == 0 && account->n_leases == 0 &&
+		account->n_connections == 0 && account->n_holdings == 0 && account->n_names == 0 && account->n_leases == 0 &&
 		list_empty(&account->waiting);
 }
 

@@ -132,7 +132,10 @@ static void check_connection(const struct core *core, uint32_t c)
 	uint64_t held = 0, n = 0, n_subscribers = 0;
 	uint32_t h;
 
-	EQUAL(connection_record(core, c)->flags, CONNECTION_USED);
+	const bool dying = list_linked(&connection->dying_link);
+
+	EQUAL(connection_record(core, c)->flags, CONNECTION_USED | (dying ? CONNECTION_DYING : 0));
+	CHECK(!dying || (connection->n_holdings > 0 && connection->n_pendings == 0));
 	index_list_for_each(h, connection_holdings(core), &connection->holdings) {
 		const struct holding_record *record = holding_record(core, h);
 
@@ -247,7 +250,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		if (!(connection_record(core, c)->flags & CONNECTION_USED) ||
 			core->connections[c].account != account)
 			continue;
-		n_connections++;
+		n_connections += !list_linked(&core->connections[c].dying_link);
 		n_holdings += core->connections[c].n_holdings;
 		n_pendings += core->connections[c].n_pendings;
 		list_for_each(link, &core->connections[c].pendings)
@@ -278,7 +281,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 	equal_costs(&account->charged, &charged);
 	equal_costs(&account->evictable, &evictable);
 	CHECK(charged.objects + charged.fds + n_connections + account->n_names + account->n_leases +
-		list_length(&account->waiting) > 0);
+		n_holdings + list_length(&account->waiting) > 0);
 	return charged.bytes;
 }
 
@@ -338,7 +341,7 @@ void core_check(const struct core *core)
 	for (uint32_t c = 0; c < header->connections_high; c++)
 		if (connection_record(core, c)->flags & CONNECTION_USED) {
 			check_connection(core, c);
-			n_connections++;
+			n_connections += !list_linked(&core->connections[c].dying_link);
 			n_holdings += core->connections[c].n_holdings;
 		}
 	for (uint32_t h = 0; h < header->holdings_high; h++)

@@ -27,6 +27,7 @@ static void link_connection(struct core *core, uint32_t conn)
 	*connection = (struct connection){ .groups = NULL };
 	index_list_init(&connection->holdings);
 	list_init(&connection->pendings);
+	list_init(&connection->dying_link);
 	connection->account = account_get(core, connection_record(core, conn)->uid);
 	connection->account->n_connections++;
 	core->n_connections++;
@@ -80,7 +81,8 @@ static uint32_t connection_new(struct core *core, const struct connection_record
 	return conn;
 }
 
-void connection_end(struct core *core, uint32_t conn)
+/* From here it counts as gone, and its descriptors are the caller's to close. */
+static void leave(struct core *core, uint32_t conn)
 {
 	struct connection_record *record = connection_record(core, conn);
 	struct connection *connection = &core->connections[conn];
@@ -88,24 +90,54 @@ void connection_end(struct core *core, uint32_t conn)
 
 	while ((pending = list_first(&connection->pendings, struct pending, link)))
 		pending_abandon(core, pending);
-	tables_change(&core->tables, &record->flags);
+	tables_write(&core->tables, record, offsetof(struct connection_record, done_next));
 	record->flags |= CONNECTION_DYING;
-	while (!index_list_empty(&connection->holdings)) {
+	record->call_fd = record->service_fd = record->pid_fd = -1;
+	connection->account->n_connections--;
+	core->n_connections--;
+	core->n_fds -= CORE_CONNECTION_FDS;
+	free(connection->groups);
+	connection->groups = NULL;
+	connection->n_groups = 0;
+}
+
+/* Give back so many of its holdings at the most, and forget it when none is left. */
+static void give_back(struct core *core, uint32_t conn, uint32_t most)
+{
+	struct connection_record *record = connection_record(core, conn);
+	struct connection *connection = &core->connections[conn];
+
+	for (; most > 0 && !index_list_empty(&connection->holdings); most--) {
 		const uint32_t h = connection->holdings.first;
 
 		holding_subtract(core, h, holding_record(core, h)->refs,
 			holding_record(core, h)->pins);
 		tables_breathe(&core->tables);
 	}
+	list_remove(&connection->dying_link);
+	if (!index_list_empty(&connection->holdings)) {
+		list_add_tail(&core->dying, &connection->dying_link);
+		return;
+	}
 	tables_change(&core->tables, &record->flags);
 	record->flags = 0;
 	record_give(&core->tables.free_connections, conn);
-	connection->account->n_connections--;
 	account_released(core, connection->account);
-	core->n_connections--;
-	core->n_fds -= CORE_CONNECTION_FDS;
-	free(connection->groups);
 	*connection = (struct connection){ .groups = NULL };
+}
+
+void connection_end(struct core *core, uint32_t conn)
+{
+	leave(core, conn);
+	give_back(core, conn, core->resumed ? CORE_GIVE_BACK : UINT32_MAX);
+}
+
+void connections_give_back(struct core *core)
+{
+	struct connection *connection = list_first(&core->dying, struct connection, dying_link);
+
+	if (connection)
+		give_back(core, connection - core->connections, CORE_GIVE_BACK);
 }
 
 /* ---- hello ---- */

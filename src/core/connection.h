@@ -13,6 +13,8 @@ struct core;
 uint32_t connection_fork(struct core *core, uint32_t parent, int fd);
 /* Give back everything that it holds, and its record. */
 void connection_end(struct core *core, uint32_t conn);
+/* Go on with those that ended and held more than was given back at once. */
+void connections_give_back(struct core *core);
 
 /* R11: was this item of the request carried out at once before?  (Exact for 64 items; of a longer
  * request, whatever was looked at counts.) */

@@ -7,6 +7,7 @@
 #include "core/account.h"
 #include "core/attribute.h"
 #include "core/claim.h"
+#include "core/connection.h"
 #include "core/event.h"
 #include "core/events.h"
 #include "core/make.h"
@@ -71,6 +72,7 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 	core->realtime_offset = realtime - now;
 	list_init(&core->accounts);
 	list_init(&core->idle_accounts);
+	list_init(&core->dying);
 	list_init(&core->fresh);
 	list_init(&core->subscribers);
 	queue_init(core);
@@ -230,6 +232,7 @@ void core_tick(struct core *core, int64_t now, int64_t realtime)
 {
 	event_begin(core, now);
 	core->realtime_offset = realtime - now;
+	connections_give_back(core);
 	leases_expire(core);
 	attributes_expire(core);
 	queue_pump(core); /* what they held may be what a create waits for */
@@ -243,6 +246,8 @@ int64_t core_deadline(const struct core *core)
 	const struct heap_node *lease = heap_first(&core->lease_deadlines);
 	int64_t at = MIN(pool_deadline(core), attributes_deadline(core));
 
+	if (!list_empty(&core->dying))
+		return core->now; /* there is always more to do */
 	if (pending)
 		at = MIN(at, pending->at);
 	if (lease)

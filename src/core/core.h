@@ -51,6 +51,7 @@
  *      RELEASE of an id then takes from the deleted object first.  Deleting
  *      one's own draft aborts it.
  *  R6  A connection that ends gives back its holdings, drafts, waiting requests.
+ *      More than CORE_GIVE_BACK holdings go in steps, each of them a core_tick().
  *      Names and leases stay.  A lease (of a token, on an object) ends transit_lease after
  *      LEASE or LOAD last named it; an item of these that fails stops no other.
  *  R7  GET waits until all its ids are sealed and readable, in order of arrival
@@ -143,6 +144,7 @@
 #define CORE_BATCH_MAX   65536 /* items of one request in several packets; more: violation */
 #define CORE_EVENTS_MAX 65536 /* notes of events that are kept, unless configured */
 #define CORE_SUBSCRIBE_MAX 4  /* waiting SUBSCRIBEs of one connection */
+#define CORE_GIVE_BACK 2048   /* holdings that one event gives back: about half a millisecond */
 #define CORE_NO_CONN     UINT32_MAX
 
 struct core;

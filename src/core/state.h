@@ -55,6 +55,7 @@ struct connection {
 	uint64_t held_bytes;     /* charges of what it holds: who is a large holder */
 	bool reconciling;        /* WIRE_RESUME was sent, RECONCILE is awaited */
 	bool condemned;          /* CORE_DISCONNECT was sent */
+	struct list dying_link;  /* in core.dying, while it is being given back in steps */
 };
 
 struct holding {
@@ -246,6 +247,7 @@ struct core {
 		watched_by_id;
 	struct hash_node *gone;     /* parallel to tables.gone */
 	struct list accounts, idle_accounts;
+	struct list dying;          /* connections that ended, and hold something yet */
 	struct heap deadlines, lease_deadlines, expiry_deadlines;
 	struct hash_map expiries;   /* objects with a time to live: see core/attribute.c */
 

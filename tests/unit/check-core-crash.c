@@ -707,9 +707,22 @@ static void crash_after(unsigned int steps, void (*event)(uint32_t a), uint32_t 
 	core_check(w->core);
 }
 
+/* Return: how many events it took besides. */
+static unsigned int give_back_all(void)
+{
+	unsigned int n = 0;
+
+	for (; core_deadline(w->core) <= w->now; n++) {
+		core_tick(w->core, w->now, w->now);
+		world_settle(w);
+	}
+	return n;
+}
+
 static void disconnect_it(uint32_t a)
 {
 	core_disconnect(w->core, w->now, a);
+	(void)give_back_all();
 }
 
 static void fork_it(uint32_t a)
@@ -731,6 +744,52 @@ START_TEST(the_end_of_a_client_is_finished_by_the_heir)
 }
 END_TEST
 
+/* Its end is no long event: others are served in between, and none of it is forgotten. */
+START_TEST(the_end_of_a_client_lets_others_be_served)
+{
+	uint32_t a, b, c;
+
+	crowd(&a);
+	b = connect_as(w, 0);
+	core_disconnect(w->core, w->now, a);
+	world_settle(w);
+	core_check(w->core);
+	ck_assert_uint_eq(world_totals(w).connections, 1);
+	ck_assert_int_eq(simple(w, b, WIRE_STAT, 1), 0);
+	ck_assert_uint_eq(world_last(w)->items[0].refs, 0);
+	ck_assert_int_eq(simple(w, b, WIRE_STAT, MANY), 0);
+	ck_assert_uint_eq(world_last(w)->items[0].refs, 1); /* later */
+	c = connect_as(w, 1000);
+	ck_assert_uint_ne(a, c); /* its place is not free yet */
+	core_disconnect(w->core, w->now, c);
+	world_settle(w);
+	ck_assert_uint_eq(give_back_all(), MANY / CORE_GIVE_BACK);
+	core_check(w->core);
+	ck_assert_int_eq(simple(w, b, WIRE_STAT, MANY), 0);
+	ck_assert_uint_eq(world_last(w)->items[0].refs, 0);
+	core_close(w->core);
+}
+END_TEST
+
+START_TEST(a_worker_that_dies_between_the_steps_of_an_end_leaves_the_rest_to_its_heir)
+{
+	uint32_t a;
+
+	crowd(&a);
+	core_disconnect(w->core, w->now, a);
+	world_settle(w);
+	abandoned[n_abandoned++] = w->core;
+	ck_assert_int_eq(core_open(&w->core, &w->config, w->memory, w->size, w->now, w->now), 0);
+	core_check(w->core);
+	ck_assert_uint_eq(world_totals(w).connections, 0);
+	core_resume(w->core, w->now, w->now);
+	world_settle(w);
+	ck_assert_uint_eq(give_back_all(), 0);
+	ck_assert_uint_eq(world_totals(w).resident, MANY);
+	core_close(w->core);
+}
+END_TEST
+
 START_TEST(the_fork_of_a_client_is_finished_by_the_heir)
 {
 	uint32_t a, root;
@@ -742,6 +801,7 @@ START_TEST(the_fork_of_a_client_is_finished_by_the_heir)
 	world_settle(w);
 	core_disconnect(w->core, w->now, a);
 	world_settle(w);
+	(void)give_back_all();
 	root = connect_as(w, 0);
 	for (unsigned int i = 1; i <= MANY; i += 997) {
 		ck_assert_int_eq(simple(w, root, WIRE_STAT, i), 0);
@@ -776,6 +836,8 @@ int main(void)
 		a_lease_can_be_taken_again,
 		a_crash_during_the_roll_back_is_rolled_back_too,
 		the_end_of_a_client_is_finished_by_the_heir,
+		the_end_of_a_client_lets_others_be_served,
+		a_worker_that_dies_between_the_steps_of_an_end_leaves_the_rest_to_its_heir,
 		the_fork_of_a_client_is_finished_by_the_heir,
 	};
 	Suite *suite = suite_create("core-crash");
