@@ -60,6 +60,21 @@ tests_unit_check_core_LDADD = \
 	src/util/libutil.la \
 	$(CHECK_LIBS) \
 	$(NULL)
+check_PROGRAMS += tests/unit/check-accounts
+TESTS += tests/unit/check-accounts
+tests_unit_check_accounts_SOURCES = \
+	tests/unit/check-accounts.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_accounts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_accounts_LDADD = \
+	src/core/libcore.la \
+	src/ds/libds.la \
+	src/wire/libwire.la \
+	src/util/libutil.la \
+	$(CHECK_LIBS) \
+	$(NULL)
 check_PROGRAMS += tests/unit/check-attributes
 TESTS += tests/unit/check-attributes
 tests_unit_check_attributes_SOURCES = \
