@@ -4,11 +4,9 @@
  *
  * A client that waits for its answer sends the next request a few microseconds
  * after it; going to sleep and being woken costs 45.  So after a busy turn the loop
- * spins: it tries to read from the connections that were busy last (N_HOT), for
- * spin_ns, before it sleeps.  How long is learned as KVM's halt polling does: a
- * sleep that was shorter than SPIN_MAX_NS should have been spun through, and the
- * time doubles; a spin that found nothing halves it, to nothing.  With one CPU it
- * would only keep the client from running, and is off.
+ * spins: it tries to read from the connections that were busy last (N_HOT), for as
+ * long as pays (util/spin.h), before it sleeps.  With one CPU it would only keep the
+ * client from running, and is off.
  *
  * A spinning loop looks at everything else, with an epoll_wait that does not sleep,
  * every PACKETS_PER_TURN packets.  Whose packets are read, when there are several who
@@ -28,8 +26,6 @@
 #include "util/log.h"
 
 #define EVENTS_A_TURN 64
-#define SPIN_MAX_NS   (50 * NS_PER_US)
-#define SPIN_MIN_NS   (10 * NS_PER_US)
 
 /* ---- sources ---- */
 
@@ -175,9 +171,9 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
 /* ---- waiting ---- */
 
 /* Return: how many packets came; 0: none, within spin_ns. */
-static unsigned int spin(struct broker *broker)
+static unsigned int spin(struct broker *broker, int64_t spin_ns)
 {
-	int64_t until = deadline_ns(broker->now, broker->spin_ns), end = turns_due(broker);
+	int64_t until = deadline_ns(broker->now, spin_ns), end = turns_due(broker);
 	unsigned int n = 0;
 
 	do {
@@ -193,19 +189,11 @@ static unsigned int spin(struct broker *broker)
 			}
 		}
 		if (hit)
-			until = deadline_ns(broker->now, broker->spin_ns);
+			until = deadline_ns(broker->now, spin_ns);
 		else
 			broker->now = now_ns();
 	} while (n < PACKETS_PER_TURN && broker->now < MIN(until, end) && !broker->stopping);
 	return n;
-}
-
-static void learn(struct broker *broker, bool in_vain)
-{
-	if (in_vain)
-		broker->spin_ns = broker->spin_ns / 2 < SPIN_MIN_NS ? 0 : broker->spin_ns / 2;
-	else if (broker->may_spin)
-		broker->spin_ns = MIN(MAX(broker->spin_ns * 2, SPIN_MIN_NS), SPIN_MAX_NS);
 }
 
 static int sleep_until(struct broker *broker, struct epoll_event *events, int64_t due)
@@ -225,8 +213,6 @@ static int sleep_until(struct broker *broker, struct epoll_event *events, int64_
 			: left == 0	  ? 0
 					  : (int)MIN(left / NS_PER_MS + 1, 60000));
 	broker->now = now_ns();
-	if (n > 0 && left > 0 && broker->now - before < SPIN_MAX_NS)
-		learn(broker, false);
 	return n < 0 ? -errno : n;
 }
 
@@ -281,21 +267,24 @@ static int64_t tick(struct broker *broker)
 int loop_turn(struct broker *broker, int64_t latest)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int64_t due = tick(broker), turn = turns_due(broker);
+	int64_t due = tick(broker), turn = turns_due(broker), began = broker->now, spin_ns = 0;
+	const bool may_spin = broker->may_spin && broker->busy && turn == FOREVER_NS;
 	unsigned int packets = 0;
 	int n;
 
 	if (broker->stopping)
 		return 0;
-	if (broker->busy && broker->spin_ns > 0 && turn == FOREVER_NS) {
-		packets = spin(broker);
-		if (packets == 0)
-			learn(broker, true);
+	if (may_spin)
+		spin_ns = spin_begin(&broker->spin);
+	if (spin_ns > 0) {
+		packets = spin(broker, spin_ns);
 		due = MIN(due, core_deadline(broker->core));
 		turn = turns_due(broker);
 	}
 	due = MIN(due, turn);
 	n = sleep_until(broker, events, packets > 0 ? 0 : MIN(due, latest));
+	if (may_spin)
+		spin_end(&broker->spin, spin_ns, packets > 0, n > 0 ? broker->now - began : INT64_MAX);
 	if (n < 0)
 		return n == -EINTR ? 0 : n;
 	broker->n_closed_here = 0;

@@ -36,6 +36,7 @@
 #include "ds/hash.h"
 #include "memory/crew.h"
 #include "util/socket.h"
+#include "util/spin.h"
 #include "util/text.h"
 #include "wire/message.h"
 
@@ -166,7 +167,7 @@ struct broker {
 	unsigned int next_hot;
 	bool may_spin;
 	bool busy; /* the last turn brought packets */
-	int64_t spin_ns;
+	struct spin spin;
 	bool starter_gone;
 	int64_t idle_since; /* nobody is connected since */
 

@@ -9,9 +9,8 @@
  * interleave on one socket.
  *
  * A reply is due within tens of microseconds mostly, and to be woken costs as
- * much again.  So a reader spins (receives without blocking) before it sleeps,
- * if there is another CPU for the broker to run on.  Spinning that does not pay
- * is halved until it stops, and tried again now and then.
+ * much again.  So a reader spins (receives without blocking) before it sleeps, if
+ * there is another CPU for the broker to run on, for as long as pays (util/spin.h).
  *
  * Followers sleep on a futex of their own, not on a condition variable, because
  * a signal must be able to end their wait too.
@@ -41,9 +40,6 @@
 #include "util/clock.h"
 #include "util/socket.h"
 
-#define SPIN_MAX_NS      (50 * NS_PER_US)
-#define SPIN_FIRST_NS    (20 * NS_PER_US)
-#define SPIN_RETRY_AFTER 32 /* waits without spinning until it is tried again */
 #define ACK_AFTER        16 /* descriptors: a quarter of WIRE_FDS_UNACKED */
 #define GRACE_NS         NS_PER_S /* how late the broker may be before we end the wait ourselves */
 #define FLUSH_NS         (50 * NS_PER_MS)
@@ -530,42 +526,24 @@ static int wait_for(int fd, short events, int64_t deadline)
 /* No lock held; the reader alone.  Spin, then sleep, until there is a packet.
  * Return: as socket_receive(); -EINTR, -ETIMEDOUT; -EAGAIN: only room to send. */
 static int receive_patiently(struct ostore *conn, struct socket_packet *packet, int64_t deadline,
-	int64_t spin_ns, bool *spun_well, short events)
+	bool may_spin, short events)
 {
-	int64_t spin_end = spin_ns > 0 ? now_ns() + spin_ns : 0;
+	const int64_t began = may_spin ? now_ns() : 0;
+	const int64_t spin_ns = may_spin ? spin_begin(&conn->spin) : 0;
 	int r;
 
-	for (;;) {
+	do {
 		r = receive(conn, packet);
 		if (r != -EAGAIN) {
-			*spun_well = spin_ns > 0;
+			if (spin_ns > 0)
+				spin_end(&conn->spin, spin_ns, true, 0);
 			return r;
 		}
-		if (spin_ns == 0 || now_ns() >= spin_end)
-			break;
-	}
+	} while (spin_ns > 0 && now_ns() < began + spin_ns);
 	r = wait_for(conn->call_fd, events, deadline);
+	if (may_spin)
+		spin_end(&conn->spin, spin_ns, false, r == 0 ? now_ns() - began : INT64_MAX);
 	return r < 0 ? r : receive(conn, packet);
-}
-
-/* Lock held.  Waits that paid make the next one spin longer. */
-static int64_t spin_begin(struct ostore *conn)
-{
-	if (!conn->may_spin)
-		return 0;
-	if (conn->spin_ns == 0 && ++conn->rested >= SPIN_RETRY_AFTER) {
-		conn->rested = 0;
-		conn->spin_ns = SPIN_FIRST_NS;
-	}
-	return conn->spin_ns;
-}
-
-static void spin_end(struct ostore *conn, bool well)
-{
-	if (well)
-		conn->spin_ns = MIN(conn->spin_ns + 5 * NS_PER_US, SPIN_MAX_NS);
-	else
-		conn->spin_ns = conn->spin_ns > 5 * NS_PER_US ? conn->spin_ns / 2 : 0;
 }
 
 /* Lock held.  r: what socket_receive() said of this packet. */
@@ -589,18 +567,14 @@ static void receive_result(struct ostore *conn, struct socket_packet *packet, in
 static int read_one(struct ostore *conn, int64_t deadline, bool spin, bool want_room)
 {
 	struct socket_packet packet;
-	int64_t spin_ns = spin ? spin_begin(conn) : 0;
-	bool spun_well = false;
 	int r;
 
 	conn->reader = true;
 	pthread_mutex_unlock(&conn->lock);
-	r = receive_patiently(conn, &packet, deadline, spin_ns, &spun_well,
+	r = receive_patiently(conn, &packet, deadline, spin && conn->may_spin,
 		(short)(POLLIN | (want_room ? POLLOUT : 0)));
 	pthread_mutex_lock(&conn->lock);
 	conn->reader = false;
-	if (spin_ns > 0)
-		spin_end(conn, spun_well);
 	if (r == -EINTR || r == -ETIMEDOUT)
 		return r;
 	receive_result(conn, &packet, r);

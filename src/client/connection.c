@@ -29,6 +29,7 @@
 #include "client/resume.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/cpu.h"
 #include "util/socket.h"
 
 #define CONNECT_TIMEOUT_NS (10 * NS_PER_S)
@@ -236,7 +237,7 @@ static struct ostore *connection_new(int64_t timeout)
 	conn->connect_timeout_ns = timeout;
 	conn->uid = geteuid();
 	conn->huge_pages = map_huge_pages_allowed();
-	conn->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	conn->may_spin = cpu_count() > 1;
 	conn->send_buffer = aligned_alloc(8, WIRE_PACKET_MAX);
 	conn->receive_buffer = aligned_alloc(8, WIRE_PACKET_MAX);
 	conn->front.iov_base = aligned_alloc(8, OBJECTS_FRONT_ROOM);

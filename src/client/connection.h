@@ -27,6 +27,7 @@
 
 #include "client/async.h"
 #include "client/travel.h"
+#include "util/spin.h"
 #include "util/text.h"
 #include "wire/message.h"
 
@@ -83,8 +84,7 @@ struct ostore {
 	struct call *partial; /* that one's remaining packets go out before anything else */
 	bool reader;         /* a thread is receiving; its alone: call_fd's input, receive_buffer */
 	struct waiter *followers; /* threads that sleep meanwhile */
-	int64_t spin_ns;     /* how long the next reader spins; 0 with one CPU */
-	unsigned int rested; /* waits since spinning was last tried */
+	struct spin spin;    /* the reader's alone, while there is one */
 	bool may_spin;       /* there is a CPU for the broker besides ours */
 
 	struct async async;  /* requests that no thread waits for */

@@ -17,6 +17,8 @@ src_util_libutil_la_SOURCES = \
 	src/util/size.h \
 	src/util/socket.c \
 	src/util/socket.h \
+	src/util/spin.c \
+	src/util/spin.h \
 	src/util/text.c \
 	src/util/text.h \
 	$(NULL)

@@ -23,6 +23,7 @@
 #include "util/siphash.h"
 #include "util/size.h"
 #include "util/socket.h"
+#include "util/spin.h"
 #include "util/text.h"
 
 #ifndef SO_PASSPIDFD /* Linux 6.5; missing in Debian 12's headers */
@@ -650,6 +651,51 @@ START_TEST(cpu_quotas_of_all_groups_count)
 }
 END_TEST
 
+/* One wait for somebody who takes this long, on a CPU of his own or on ours; to be woken takes
+ * 40 us.  Return: how long it took. */
+static int64_t spin_once(struct spin *spin, int64_t needs, bool same_cpu)
+{
+	const int64_t spun = spin_begin(spin);
+	const bool hit = !same_cpu && needs <= spun;
+	const int64_t waited = hit ? needs : (same_cpu ? spun + needs : MAX(needs, spun)) + 40 * NS_PER_US;
+
+	ck_assert_int_le(spun, 50 * NS_PER_US);
+	spin_end(spin, spun, hit, waited);
+	return waited;
+}
+
+/* How much longer than they need many waits take. */
+static int64_t spin_often(struct spin *spin, int64_t needs, bool same_cpu)
+{
+	int64_t waited = 0;
+
+	for (int i = 0; i < 10000; i++)
+		waited += spin_once(spin, needs, same_cpu);
+	return waited / 10000 - needs;
+}
+
+START_TEST(spinning_is_learned)
+{
+	struct spin spin = { .ns = 0 };
+
+	/* whatever it takes, up to the longest spin */
+	for (int64_t needs = 1; needs <= 50; needs += 7)
+		ck_assert_int_lt(spin_often(&spin, needs * NS_PER_US, false), NS_PER_US);
+	/* what takes long is not spun for, but for the first few times */
+	for (int i = 0; i < 4; i++)
+		(void)spin_once(&spin, NS_PER_MS, false);
+	ck_assert_int_eq(spin_begin(&spin), 0);
+	spin_end(&spin, 0, false, INT64_MAX);
+	ck_assert_int_eq(spin_often(&spin, NS_PER_MS, false), 40 * NS_PER_US);
+	ck_assert_int_eq(spin_begin(&spin), 0);
+	/* nor is who needs our CPU kept from it */
+	ck_assert_int_lt(spin_often(&spin, 5 * NS_PER_US, true), 41 * NS_PER_US);
+	/* and when he has moved to another, spinning comes back */
+	(void)spin_often(&spin, 5 * NS_PER_US, false);
+	ck_assert_int_lt(spin_often(&spin, 5 * NS_PER_US, false), NS_PER_US);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("util");
@@ -671,6 +717,7 @@ int main(void)
 	tcase_add_test(words, log_lines_are_whole_lines);
 	tcase_add_test(words, deadlines_do_not_overflow);
 	tcase_add_test(words, cpu_quotas_of_all_groups_count);
+	tcase_add_test(words, spinning_is_learned);
 	suite_add_tcase(suite, words);
 	tcase_add_checked_fixture(packets, make_pair, close_pair);
 	tcase_add_test(packets, socket_paths_have_a_limit);
