@@ -329,5 +329,18 @@ class Pickles(support.BrokerTest):
         return sum(info["refs"] for info in ostore.list() if info["id"] == ref.hex())
 
 
+class Leases(support.BrokerTest):
+    settings = {"object_store_memory": 64 * MiB, "config": {"max_objects": 100}}
+
+    def test_that_have_no_room_are_an_error(self):
+        ref = ostore.put(b"r" * MiB)
+        with self.assertRaisesRegex(ostore.ObjectStoreFullError, f"uid {os.getuid()} has 164"):
+            for _ in range(1000):
+                pickle.dumps(ref)
+        leases = ostore.list()[0]["refs"] - 1
+        self.assertEqual(leases, 164)
+        self.assertEqual(len(ostore.get(ref)), MiB)
+
+
 if __name__ == "__main__":
     support.main()

@@ -47,9 +47,9 @@ static int check_ids(const ostore_id *ids, size_t n, const char *what)
 
 int objects_await(struct ostore *conn, const ostore_id *ids, size_t n, int64_t *timeoutp)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && (conn->travel.n_arriving > 0 || conn->travel.some_absent); i++) {
 		struct id128 id = inner_id(&ids[i]);
-		const struct entry *entry = conn->n_entries > 0 ? objects_lookup(conn, &id) : NULL;
+		const struct entry *entry = objects_lookup(conn, &id);
 
 		if (entry && entry->arriving > 0 && entry->refs == 0) {
 			int r = travel_settle(conn, entry);

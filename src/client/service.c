@@ -24,7 +24,7 @@
 #define STACK_SIZE  (256 << 10)
 
 static atomic_bool running;
-static bool found; /* the thread's alone: something was put off */
+static _Thread_local bool found; /* something was put off */
 
 /* What the broker has said meanwhile is read too: its worker may be another one by now. */
 static void send_what_waits(struct ostore *conn)

@@ -110,7 +110,7 @@ static void note_import(struct ostore *conn, const struct id128 *id, int status)
 		return; /* its handle was dropped */
 	entry->arriving--;
 	if (status < 0 && entry->refs == 0)
-		entry->absent = true;
+		entry->absent = conn->travel.some_absent = true;
 }
 
 static void finish(struct ostore *conn, struct batch *batch)

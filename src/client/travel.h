@@ -33,6 +33,7 @@ struct travel {
 	struct waiter waiter;            /* of all their calls; nobody sleeps for each */
 	unsigned int n_sent;             /* so many, ever: waiter.n_done of them are answered */
 	size_t n_arriving;               /* items of imports without an answer */
+	bool some_absent;                /* something came too late, once */
 	bool early;                      /* some of their calls are not sent yet */
 	bool is_answered;                /* some of them are, and nobody has looked */
 	int error;                       /* of an export */
