@@ -156,10 +156,12 @@ void connections_free_ended(struct broker *broker)
 }
 
 /* Who does not read his replies sends no more requests; but who only owes
- * acknowledgements must be able to send them. */
-static bool may_read(const struct connection *c)
+ * acknowledgements must be able to send them, and one may stand behind any number of
+ * requests in the socket.  So these are read, in a trickle once many replies wait. */
+static bool may_read(const struct broker *broker, const struct connection *c)
 {
-	return !c->held && (c->block == OUTPUT_FREE || c->block == OUTPUT_WINDOW);
+	return !c->held && (c->block == OUTPUT_FREE ||
+		(c->block == OUTPUT_WINDOW && c->trickle_at <= broker->now));
 }
 
 void connection_update(struct broker *broker, struct connection *c)
@@ -171,7 +173,7 @@ void connection_update(struct broker *broker, struct connection *c)
 	if (interest != c->interest)
 		loop_change(broker, c->call_fd, &c->call_source, interest);
 	c->interest = interest;
-	if (c->unread && may_read(c)) {
+	if (c->unread && may_read(broker, c)) {
 		c->unread = false;
 		turns_add(broker, c);
 	}
@@ -642,11 +644,15 @@ static bool read_packet(struct broker *broker, struct connection *c)
 /* One packet, or what follows from there being none.  Return: was there one? */
 static bool serve_packet(struct broker *broker, struct connection *c)
 {
+	uint32_t acked = c->fds_acked;
+
 	if (c->doomed)
 		return false;
-	if (!may_read(c)) {
+	if (!may_read(broker, c)) {
 		turns_remove(broker, c);
 		c->unread = true;
+		if (c->block == OUTPUT_WINDOW)
+			broker->output_again = MIN(broker->output_again, c->trickle_at);
 		return false;
 	}
 	if (!read_packet(broker, c)) {
@@ -657,6 +663,10 @@ static bool serve_packet(struct broker *broker, struct connection *c)
 	}
 	if (c->leaving && !c->doomed && ++c->n_last_words == LAST_WORDS_MAX)
 		connection_doom(broker, c);
+	c->trickle_at = c->block == OUTPUT_WINDOW && c->output_bytes >= TRICKLE_BYTES &&
+			c->fds_acked == acked
+		? deadline_ns(broker->now, TRICKLE_NS)
+		: 0;
 	return true;
 }
 

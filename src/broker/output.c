@@ -11,7 +11,9 @@
  * queues of a uid together by QUEUED_BYTES_PER_UID; beyond that the longest of them
  * is cut, and its connection with it.  While the socket is full no request of the
  * connection is read, so a client that reads slowly is slowed down, and only what
- * was asked for before, or is answered late, can queue.
+ * was asked for before, or is answered late, can queue.  Who owes acknowledgements is
+ * still read, as they come with requests, but once TRICKLE_BYTES wait only one packet
+ * each TRICKLE_NS, unless it acknowledges.
  *
  * A queued item names a memfd by its number, and the core may close that memfd
  * before the item is sent.  The number could then mean another object, even one
@@ -571,6 +573,11 @@ int64_t output_tick(struct broker *broker)
 		next = TAILQ_NEXT(c, blocked);
 		if (c->block == OUTPUT_KERNEL)
 			output_flush(broker, c);
+		else if (c->unread && c->block == OUTPUT_WINDOW) {
+			connection_update(broker, c);
+			if (c->unread)
+				broker->output_again = MIN(broker->output_again, c->trickle_at);
+		}
 	}
 	broker_settle(broker);
 	return broker->output_again;

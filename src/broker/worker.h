@@ -47,6 +47,8 @@
 #define HANDSHAKES_PER_UID 32
 #define PACKETS_PER_TURN   16 /* of one connection, while others wait */
 #define QUEUED_BYTES_MAX   (32U << 20) /* of replies that a connection does not read */
+#define TRICKLE_BYTES      (1U << 20) /* that wait for acknowledgements: one request is read each */
+#define TRICKLE_NS         (INT64_C(5) * 1000000)
 #define QUEUED_BYTES_PER_UID (64U << 20) /* of those that all connections of a uid do not */
 #define N_HOT              4
 
@@ -132,6 +134,7 @@ struct connection {
 	struct outgoing_queue output;
 	size_t output_bytes;
 	enum output_block block;
+	int64_t trickle_at; /* with OUTPUT_WINDOW, nothing is read before */
 	TAILQ_ENTRY(connection) greeting;  /* in broker.greeting while GREETING, oldest first */
 	TAILQ_ENTRY(connection) blocked;   /* in broker.blocked while output is not empty */
 	TAILQ_ENTRY(connection) departing; /* in broker.doomed, then in broker.ended */
@@ -200,7 +203,7 @@ struct broker {
 
 	/* output.c */
 	struct connection_list blocked;
-	int64_t output_again; /* earliest OUTPUT_KERNEL is tried again; INT64_MAX */
+	int64_t output_again; /* earliest OUTPUT_KERNEL or a trickle goes on; INT64_MAX */
 	void *outbound; /* WIRE_PACKET_MAX, encoded into */
 	void **holes;   /* WIRE_ITEMS_MAX: where in it bytes of objects go */
 	uint32_t *queued_uses; /* by descriptor: how many queued items name it */

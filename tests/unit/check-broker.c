@@ -1158,6 +1158,63 @@ START_TEST(replies_that_are_not_read_wait)
 }
 END_TEST
 
+/* Who does not acknowledge descriptors and asks for ever more is slowed down, not cut; and when he
+ * acknowledges at last, all is there. */
+START_TEST(who_owes_acknowledgements_is_read_in_a_trickle)
+{
+	enum { N_FDS = WIRE_FDS_UNACKED + 1, N_LISTED = 200 };
+	struct wire_item items[N_FDS];
+	struct wire_request map = { .type = WIRE_GET, .items = items, .n_items = N_FDS,
+		.flags = WIRE_GET_MAP };
+	struct wire_request list = { .type = WIRE_LIST };
+	struct rig rig = rig_default();
+	unsigned int n_sent = 0, n_lists = 0;
+	uint32_t received = 0;
+	struct client a, b;
+
+	rig_start(&rig);
+	client_start(&a, &rig);
+	client_start(&b, &rig);
+	for (unsigned int i = 0; i < N_LISTED; i++)
+		ck_assert_int_eq(client_put(&b, i, "x", 1), 0);
+	for (unsigned int i = 0; i < N_FDS; i++)
+		items[i] = (struct wire_item){ .id = id_of(i) };
+	received = a.received;
+	client_send(&a, &map, NULL, 0);
+	ck_assert_int_eq(fcntl(a.call, F_SETFL, O_NONBLOCK), 0);
+	for (; n_sent < 10000; n_sent++) { /* until the broker reads hardly any more */
+		static char packet[WIRE_PACKET_MAX] __attribute__((aligned(8)));
+		ssize_t size;
+		int r;
+
+		list.serial = ++a.serial;
+		list.acked_fds = received;
+		size = wire_request_encode(&list, packet, sizeof packet);
+		r = socket_send(a.call, packet, (size_t)size, NULL, 0, 0);
+		if (r == -EAGAIN)
+			break;
+		ck_assert_int_eq(r, 0);
+	}
+	ck_assert_uint_lt(n_sent, 2000);
+	ck_assert_uint_eq(client_status(&b, "clients"), 2);
+	ck_assert_int_eq(fcntl(a.call, F_SETFL, 0), 0);
+	/* It reads, acknowledges, and waits for the rest. */
+	while (n_lists < n_sent) {
+		struct wire_request ack = { .type = WIRE_ACK };
+
+		client_receive(&a);
+		for (size_t i = 0; i < a.n_fds; i++)
+			(void)close(a.fds[i]);
+		if (a.n_fds > 0)
+			client_send(&a, &ack, NULL, 0);
+		n_lists += a.reply.type == WIRE_LIST && !a.reply.more;
+	}
+	client_close(&a);
+	client_close(&b);
+	rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(bytes_of_a_deleted_object_still_arrive)
 {
 	enum { N = 40, SIZE = 60000 };
@@ -1687,6 +1744,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, a_hello_waits_for_descriptors);
 	tcase_add_test(talk, descriptors_wait_for_acknowledgements);
 	tcase_add_test(talk, replies_that_are_not_read_wait);
+	tcase_add_test(talk, who_owes_acknowledgements_is_read_in_a_trickle);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
 	tcase_add_test(talk, who_pins_pages_holds_up_no_other_uid);
