@@ -12,7 +12,7 @@ import collections.abc
 import copyreg
 import io
 
-from ._travel import is_worth_a_lease, reduce_view, when_imported
+from ._travel import is_worth_a_lease, reduce_buffer, reduce_view, when_imported
 
 
 class _Library:
@@ -22,8 +22,11 @@ class _Library:
         theirs = library.Pickler.dispatch_table
         table = theirs if isinstance(theirs, collections.abc.Mapping) else copyreg.dispatch_table
 
+        ours = {ndarray: _reduce, memoryview: _reduce_memoryview}
+        when_imported("pyarrow", lambda pyarrow: ours.update({pyarrow.Buffer: _reduce_buffer}))
+
         class Pickler(library.Pickler):
-            dispatch_table = collections.ChainMap({ndarray: _reduce, memoryview: _reduce_memoryview}, table)
+            dispatch_table = collections.ChainMap(ours, table)
 
         self._library = library
         self._pickler = Pickler
@@ -45,6 +48,10 @@ def _reduce(array):
 
 def _reduce_memoryview(view):
     return reduce_view(view) or view.__reduce_ex__(5)  # raises, as ever
+
+
+def _reduce_buffer(buffer):
+    return reduce_buffer(buffer) or buffer.__reduce_ex__(5)
 
 
 def _teach_pickle(module):

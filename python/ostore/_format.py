@@ -30,6 +30,7 @@ import pickle
 import re
 import struct
 import sys
+import weakref
 
 from . import _ostore
 from ._errors import Error
@@ -313,11 +314,18 @@ def _make_tree(object):
         return _ostore.tree_decode(head, others, _make_leaf)
 
 
+# Objects whose pickled values may still be there: Arrow's buffers do not say what they are
+# slices of.
+mapped = weakref.WeakSet()
+
+
 def _pickle_maker(check_trust):
     def make(object):
         check_trust()
         with _blaming(object):
             head, *buffers = _segments(memoryview(object))
+        if buffers and "pyarrow" in sys.modules:
+            mapped.add(object)
         return pickle.loads(head, buffers=buffers)
 
     return make

@@ -19,7 +19,7 @@ what they are for.
 import importlib.util
 import sys
 
-from . import _ostore
+from . import _format, _ostore
 from ._errors import Error
 
 _SMALL = 64 << 10
@@ -84,10 +84,13 @@ def _lease(view):
     """(id, token, address, offset) of a view that is worth a lease, or None."""
     if not is_worth_a_lease(view):
         return None
-    object = _object_of(view)
+    return _lease_on(_object_of(view), _ostore.buffer_address(view))
+
+
+def _lease_on(object, address):
+    """The same of what is at an address in an object."""
     try:
-        offset = _ostore.buffer_address(view) - object.address
-        return object.id, object.export(), object.connection.address, offset
+        return object.id, object.export(), object.connection.address, address - object.address
     except Error:
         return None
 
@@ -113,6 +116,18 @@ def _reduce_memoryview(view, theirs=None):
     if lease is None or not view.c_contiguous:
         return load_bytes, (view.tobytes(), view.format, view.shape)
     return load_memoryview, (*lease, view.nbytes, view.format, view.shape)
+
+
+def reduce_buffer(buffer):
+    """What a buffer of Arrow is pickled as, or None: its bytes."""
+    if buffer.size < _SMALL:
+        return None
+    for object in [*_format.mapped]:
+        start = object.address
+        if start <= buffer.address and buffer.address + buffer.size <= start + object.size:
+            lease = None if object.writable or object.connection.closed else _lease_on(object, buffer.address)
+            return lease and (load_buffer, (*lease, buffer.size))
+    return None
 
 
 # ---- receiving
@@ -146,6 +161,18 @@ def load_memoryview(id, token, address, offset, nbytes, format, shape):
     return _cast(memoryview(_load(id, token, address))[offset : offset + nbytes], format, shape)
 
 
+def load_buffer(id, token, address, offset, nbytes):
+    """load_buffer(id, token, address, offset, nbytes) -> pyarrow.Buffer
+
+    The same for a buffer of Arrow.
+    """
+    import pyarrow
+
+    object = _load(id, token, address)
+    _format.mapped.add(object)
+    return pyarrow.py_buffer(memoryview(object)[offset : offset + nbytes])
+
+
 def load_bytes(data, format, shape):
     """load_bytes(data, format, shape) -> memoryview
 
@@ -164,6 +191,11 @@ def _cast(view, format, shape):
 def _teach_multiprocessing(reduction):
     reduction.ForkingPickler.register(memoryview, _reduce_memoryview)
     when_imported("numpy", lambda numpy: _teach_arrays(reduction.ForkingPickler, numpy.ndarray))
+    when_imported("pyarrow", lambda pyarrow: reduction.ForkingPickler.register(pyarrow.Buffer, _reduce_buffer))
+
+
+def _reduce_buffer(buffer):
+    return reduce_buffer(buffer) or buffer.__reduce_ex__(4)
 
 
 def _teach_arrays(pickler, ndarray):
@@ -204,6 +236,7 @@ def _teach_joblib(reducers):
 def _teach_loky(reduction):
     theirs = getattr(reduction.get_loky_pickler(), "dispatch_table", {}).get(memoryview)
     reduction.register(memoryview, lambda view: _reduce_memoryview(view, theirs))
+    when_imported("pyarrow", lambda pyarrow: reduction.register(pyarrow.Buffer, _reduce_buffer))
 
 
 when_imported("multiprocessing.reduction", _teach_multiprocessing)

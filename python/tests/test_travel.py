@@ -24,6 +24,10 @@ try:
 except ImportError:
     joblib = None
 try:
+    import pyarrow
+except ImportError:
+    pyarrow = None
+try:
     import distributed.protocol
 except ImportError:
     distributed = None
@@ -260,6 +264,35 @@ class Imports(support.BrokerTest):
             __import__("ostore_no_such_module")
         _travel.when_imported("unittest", called.append)
         self.assertEqual(called, [sys.modules["unittest"]])
+
+
+@unittest.skipUnless(numpy and pyarrow, "needs NumPy and pyarrow")
+class Tables(support.BrokerTest):
+    def test_arrive_at_the_same_place(self):
+        table = pyarrow.table({"x": numpy.arange(100000.0), "y": [*map(str, range(100000))], "z": [None, True] * 50000})
+        seen = ostore.get(ostore.put(table))
+        picklers = [send]
+        if distributed:
+            picklers.append(lambda value: distributed.protocol.pickle.dumps(value, protocol=5))
+        for dumps in picklers:
+            for part in (seen, seen.slice(7, 9000), seen["x"]):
+                data = dumps(part)
+                self.assertLess(len(data), 64 << 10)
+                copy = pickle.loads(data)
+                self.assertTrue(copy.equals(part))
+            self.assertEqual(self.address(pickle.loads(dumps(copy))), self.address(seen["x"]))
+
+    def test_of_others_are_bytes(self):
+        table = pyarrow.table({"x": numpy.arange(100000.0)})
+        self.assertGreater(len(send(table)), 800000)
+        seen = ostore.get(ostore.put(table))
+        ostore.delete([ostore.ObjectRef(o["id"]) for o in ostore.list()])
+        self.assertGreater(len(send(seen)), 800000)
+        self.assertTrue(pickle.loads(send(seen)).equals(table))
+
+    @staticmethod
+    def address(column):
+        return column.chunks[0].buffers()[1].address
 
 
 @unittest.skipUnless(numpy and distributed, "needs NumPy and distributed")
