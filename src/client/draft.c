@@ -95,7 +95,8 @@ static int take_attributes(struct order *order, const struct ostore_put_options 
 	return labels_join(options->labels, options->n_labels, &order->labels, &order->labels_size);
 }
 
-int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size)
+int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size,
+	struct id_stock *stock)
 {
 	struct ostore_put_options known = { .size = 0 };
 	ostore_id random;
@@ -123,7 +124,7 @@ int order_take(struct order *order, const struct ostore_put_options *options, ui
 		return fail(-EFBIG, "an object of %llu bytes: no file can be that large",
 			(unsigned long long)size);
 	if (!known.id) {
-		r = ostore_id_random(&random);
+		r = stock ? id_stock_take(stock, &random) : ostore_id_random(&random);
 		if (r < 0)
 			return fail(r, "no random id: getrandom: %s", strerror(-r));
 		known.id = &random;
@@ -336,7 +337,7 @@ int ostore_create(struct ostore *conn, uint64_t size, const struct ostore_put_op
 
 	if (!draftp)
 		return fail(-EINVAL, "create: no place for the draft");
-	r = order_take(&order, options, size);
+	r = order_take(&order, options, size, NULL);
 	if (r < 0)
 		return r;
 	r = connection_enter(conn);
@@ -513,7 +514,7 @@ int ostore_putv(struct ostore *conn, const struct iovec *pieces, size_t n,
 	r = pieces_size(pieces, n, &size);
 	if (r < 0)
 		return r;
-	r = order_take(&order, options, size);
+	r = order_take(&order, options, size, NULL);
 	if (r < 0)
 		return r;
 	r = connection_enter(conn);
@@ -561,7 +562,7 @@ int ostore_put_fd(struct ostore *conn, int fd, const struct ostore_put_options *
 			"F_SEAL_SHRINK and F_SEAL_SEAL", fd);
 	if (fstat(fd, &st) < 0)
 		return fail(-errno, "put_fd: descriptor %d: %s", fd, strerror(errno));
-	r = order_take(&order, options, (uint64_t)st.st_size);
+	r = order_take(&order, options, (uint64_t)st.st_size, NULL);
 	if (r < 0)
 		return r;
 	r = connection_enter(conn);

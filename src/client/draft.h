@@ -3,6 +3,7 @@
 #ifndef CLIENT_DRAFT_H
 #define CLIENT_DRAFT_H
 
+#include <ostore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +13,6 @@
 #include "wire/message.h"
 
 struct ostore;
-struct ostore_object;
-struct ostore_put_options;
 
 /* What somebody who creates an object wants, checked.  Borrows from his options. */
 struct order {
@@ -36,9 +35,21 @@ void order_deinit(struct order *order);
 /* An order that ends with its scope; initialize it with ORDER_INIT. */
 #define CLEANUP_ORDER __attribute__((cleanup(order_deinit)))
 
+/* Random ids for the orders of one call, which takes as many with a system call as come whole.
+ * Zeros to begin with; must not outlive the call, as a forked child would draw the same. */
+struct id_stock {
+	ostore_id ids[256 / sizeof(ostore_id)];
+	size_t n;
+};
+
+/* Return: 0, or negative errno of getrandom(2). */
+int id_stock_take(struct id_stock *stock, ostore_id *id);
+
 /* Check the options (NULL: the defaults), and draw an id if there is none.
+ * @stock: where from; NULL: the kernel
  * Return: 0, or a negative errno with its sentence. */
-int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size);
+int order_take(struct order *order, const struct ostore_put_options *options, uint64_t size,
+	struct id_stock *stock);
 
 /* The order as an item of a request. */
 struct wire_item order_item(const struct order *order, uint64_t size);

@@ -35,6 +35,20 @@ int ostore_id_random(ostore_id *id)
 	return id ? draw(id->bytes, sizeof id->bytes) : fail(-EINVAL, "no place for the id");
 }
 
+int id_stock_take(struct id_stock *stock, ostore_id *id)
+{
+	int r;
+
+	if (stock->n == 0) {
+		r = draw(stock->ids, sizeof stock->ids);
+		if (r < 0)
+			return r;
+		stock->n = ARRAY_SIZE(stock->ids);
+	}
+	*id = stock->ids[--stock->n];
+	return 0;
+}
+
 int ostore_id_parse(ostore_id *id, const char *hex)
 {
 	struct id128 inner;

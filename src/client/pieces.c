@@ -230,9 +230,13 @@ unsigned int pieces_copy_much(void *to, const struct iovec *pieces, size_t n, ui
 
 unsigned int pieces_helpers(uint64_t size)
 {
+	const uint64_t useful = MIN(size / (2 * CHUNK), (uint64_t)HELPERS_MAX);
+	unsigned int others;
+
 	if (size < HELPED_MIN)
 		return 0;
-	return MIN(cpu_count() - 1, (unsigned int)MIN(size / (2 * CHUNK), (uint64_t)HELPERS_MAX));
+	others = cpu_count() - 1;
+	return MIN(others, (unsigned int)useful);
 }
 
 /* ---- by system call ---- */

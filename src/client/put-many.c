@@ -45,6 +45,7 @@ struct many {
 	struct waiter waiter;
 	struct batch batches[BATCHES];  /* a ring: */
 	size_t n_begun, n_ended;
+	struct id_stock ids;
 	int error;                      /* of the first value that has one, */
 	size_t wrong;                   /* which it is, */
 	struct text text;               /* and the sentence */
@@ -275,7 +276,7 @@ static int add(struct many *many, size_t i)
 	int r = pieces_size(value->pieces, value->n_pieces, &size);
 
 	if (r == 0)
-		r = order_take(&order, value->options, size);
+		r = order_take(&order, value->options, size, &many->ids);
 	if (r == 0 && size <= many->conn->inline_max)
 		return add_small(many, i, &order, size);
 	if (r < 0)
