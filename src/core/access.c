@@ -46,7 +46,7 @@ bool access_may_write(const struct core *core, uint32_t conn, const struct objec
 
 bool access_is_draft_of(const struct core *core, uint32_t conn, const struct object_record *object)
 {
-	return object->state == WIRE_CREATED &&
+	return object->state == WIRE_CREATED && !(object->flags & OBJECT_DELETED) &&
 	       object->creator == connection_record(core, conn)->number;
 }
 

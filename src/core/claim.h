@@ -19,6 +19,7 @@
 
 struct account;
 struct core;
+struct wire_request;
 
 /* Index of the name, or TABLES_NONE. */
 uint32_t name_find(const struct core *core, uint32_t uid, const char *text);
@@ -41,6 +42,11 @@ void lease_extend(struct core *core, uint32_t l);
 void lease_drop(struct core *core, uint32_t l);
 void leases_expire(struct core *core);
 void lease_recover(struct core *core, uint32_t l);
+
+/* A lease on this object with this token, or a longer one (core/request-claim.c).
+ * Return: 0, or the item's status with its sentence. */
+int claim_lease(struct core *core, uint32_t conn, const struct id128 *token, uint32_t o,
+	const char **textp);
 
 /* Drop all names and leases of an object.  In steps: the object must be marked DELETED before. */
 void claims_drop_all(struct core *core, uint32_t o);

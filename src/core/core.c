@@ -148,6 +148,7 @@ struct core *core_close(struct core *core)
 	hash_map_deinit(&core->accounts_by_uid);
 	hash_map_deinit(&core->makes_by_id);
 	hash_map_deinit(&core->watched_by_id);
+	hash_map_deinit(&core->sealings_by_object);
 	free(core->objects);
 	free(core->connections);
 	free(core->holdings);

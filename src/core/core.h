@@ -26,7 +26,7 @@
  *
  * RULES (the simulation's model checks each)
  *  R1  An object is CREATED (its creator's draft), then RESIDENT (sealed).  Only
- *      RESIDENT objects are seen by anybody but their creator.
+ *      RESIDENT objects are seen by anybody but their creator (and R18).
  *  R2  resident + created + being freed + pool + metadata bytes <= capacity, and
  *      descriptors <= max_fds, always.  Charge of an object: see core_charge().
  *      A memfd being made is charged from the moment of the MAKE effect; one
@@ -122,6 +122,12 @@
  *      values.  Labels and call site are told to those who may read the object.
  *      SET evicts nothing: labels for which there is no room are refused (-ENOBUFS,
  *      -EDQUOT), and then nothing of the SET is done.
+ *  R18 SHARE of one's draft takes a lease on it; who knows its token and may write the
+ *      object may JOIN: gets the draft's descriptor, a reference and a pin.  The pins
+ *      of a draft are its writers.  A SEAL (the creator's alone) waits until there is
+ *      none; at its deadline (timeout 0: at once) -EBUSY, with a sentence that names
+ *      them.  While it waits nobody joins (-EINVAL).  An aborted draft that is written is
+ *      gone by its id at once, and its memory goes with the last pin, as in R5.
  *
  * Replies: status is that of the first item that failed, text its sentence; each
  * item has its own.  A request in several packets (MORE) is one request: it is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <assert.h>
 
+#include "core/access.h"
 #include "core/account.h"
 #include "core/holding.h"
 #include "core/object.h"
@@ -97,28 +98,42 @@ static void unlink_holding(struct core *core, uint32_t h)
 	index_list_remove(object_holdings(core), &core->objects[record->object].holdings, h);
 }
 
-bool holding_subtract(struct core *core, uint32_t h, uint32_t refs, uint32_t pins)
+void holding_take(struct core *core, uint32_t h, uint32_t refs, uint32_t pins)
 {
 	struct holding_record *record = holding_record(core, h);
+
+	if (refs == record->refs && pins == record->pins) {
+		holding_end(core, h);
+		return;
+	}
+	tables_change(&core->tables, record);
+	record->refs -= refs;
+	record->pins -= pins;
+	core->objects[record->object].refs -= refs;
+	count_pins(core, record->object, 0, pins);
+}
+
+bool holding_is_creators(const struct core *core, uint32_t h)
+{
+	const struct holding_record *record = holding_record(core, h);
+
+	return access_is_draft_of(core, record->connection, object_record(core, record->object));
+}
+
+bool holding_subtract(struct core *core, uint32_t h, uint32_t refs, uint32_t pins)
+{
+	const struct holding_record *record = holding_record(core, h);
 	const uint32_t o = record->object;
 	const bool whole = refs <= record->refs && pins <= record->pins;
 
 	refs = MIN(refs, record->refs);
 	pins = MIN(pins, record->pins);
-	if (refs == record->refs && object_record(core, o)->state == WIRE_CREATED) {
+	if (holding_is_creators(core, h) && refs == record->refs) {
+		holding_take(core, h, refs - 1, pins); /* object_abort() takes the draft's own */
 		object_abort(core, o);
 		return whole;
 	}
-	if (refs == record->refs && pins == record->pins) {
-		holding_end(core, h);
-		object_reconsider(core, o);
-		return whole;
-	}
-	tables_change(&core->tables, record);
-	record->refs -= refs;
-	record->pins -= pins;
-	core->objects[o].refs -= refs;
-	count_pins(core, o, 0, pins);
+	holding_take(core, h, refs, pins);
 	object_reconsider(core, o);
 	return whole;
 }

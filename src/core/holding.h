@@ -20,6 +20,10 @@ void holding_add(struct core *core, uint32_t conn, uint32_t o, uint32_t refs, ui
 /* Subtract at most what is there.  The last reference of a draft aborts it.
  * Return: was all that there? */
 bool holding_subtract(struct core *core, uint32_t h, uint32_t refs, uint32_t pins);
+/* The same, of what is there, and without what may follow from it: see object_reconsider(). */
+void holding_take(struct core *core, uint32_t h, uint32_t refs, uint32_t pins);
+/* Is it the holding of a draft by who created it? */
+bool holding_is_creators(const struct core *core, uint32_t h);
 /* Give back all of it, without aborting a draft. */
 void holding_end(struct core *core, uint32_t h);
 /* The object's memory goes before the holding does. */

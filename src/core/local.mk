@@ -55,6 +55,8 @@ src_core_libcore_la_SOURCES = \
 	src/core/room.h \
 	src/core/seal.c \
 	src/core/seal.h \
+	src/core/share.c \
+	src/core/share.h \
 	src/core/state.h \
 	src/core/tables.c \
 	src/core/tables.h \

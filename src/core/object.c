@@ -13,6 +13,7 @@
 #include "core/holding.h"
 #include "core/look.h"
 #include "core/object.h"
+#include "core/share.h"
 #include "core/state.h"
 #include "core/watch.h"
 #include "ds/memory.h"
@@ -330,6 +331,8 @@ void object_reconsider(struct core *core, uint32_t o)
 	} else if (was && !is) {
 		victim_remove(core, o);
 	}
+	if (record->state == WIRE_CREATED && !(record->flags & OBJECT_DELETED))
+		share_reconsider(core, o);
 	if (record->flags & OBJECT_DELETED && index_list_empty(&object->names) &&
 		index_list_empty(&object->leases)) {
 		const bool drops = object->pins == 0 && record->fd >= 0;
@@ -452,18 +455,56 @@ void object_seal(struct core *core, uint32_t o, uint64_t serial)
 	watch_sealed(core, o);
 }
 
-void object_abort(struct core *core, uint32_t o)
+/* It is gone by its id; what is held of it stays as long as it is held. */
+static void hide(struct core *core, uint32_t o)
 {
+	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
 
+	attributes_end(core, o);
+	tables_change(&core->tables, record);
+	record->flags |= OBJECT_DELETED;
+	object->payer = TABLES_NONE;
+	index_map_remove(&core->objects_by_id, objects_by_id(core), o);
+	index_map_add(&core->deleted_by_id, objects_by_id(core), o,
+		object_id_hash(core, &record->id));
+	if (record->state == WIRE_CREATED)
+		core->n_created--;
+	else
+		core->n_resident--;
+	core->n_deleted++;
+}
+
+static void drop_claims(struct core *core, uint32_t o)
+{
+	const struct object *object = &core->objects[o];
+
+	if (index_list_empty(&object->names) && index_list_empty(&object->leases))
+		object_reconsider(core, o);
+	else
+		claims_drop_all(core, o); /* the last one reconsiders */
+}
+
+/* Take the reference that a draft is to its creator. */
+static void take_creators(struct core *core, uint32_t o)
+{
+	uint32_t h;
+
+	index_list_for_each(h, object_holdings(core), &core->objects[o].holdings)
+		if (holding_is_creators(core, h)) {
+			holding_take(core, h, 1, 0);
+			return;
+		}
+}
+
+void object_abort(struct core *core, uint32_t o)
+{
 	assert(object_record(core, o)->state == WIRE_CREATED);
-	while (!index_list_empty(&object->holdings))
-		holding_end(core, object->holdings.first);
-	while (!index_list_empty(&object->names))
-		name_drop(core, object->names.first);
+	share_aborted(core, o);
+	take_creators(core, o);
 	events_note(core, object_record(core, o), WIRE_EVENT_ABORTED);
-	drop_memory(core, o, false);
-	end(core, o);
+	hide(core, o);
+	drop_claims(core, o);
 }
 
 static enum wire_event event_of(enum gone_reason reason)
@@ -481,22 +522,11 @@ void object_delete(struct core *core, uint32_t o, enum gone_reason reason)
 		victim_remove(core, o);
 	gone_note(core, record, reason);
 	events_note(core, record, event_of(reason));
-	attributes_end(core, o);
-	tables_change(&core->tables, record);
-	record->flags |= OBJECT_DELETED;
-	object->payer = TABLES_NONE;
-	index_map_remove(&core->objects_by_id, objects_by_id(core), o);
-	index_map_add(&core->deleted_by_id, objects_by_id(core), o,
-		object_id_hash(core, &record->id));
-	core->n_resident--;
-	core->n_deleted++;
+	hide(core, o);
 	if (reason == GONE_LOST)
 		drop_memory(core, o, true);
 	watch_gone(core, record);
-	if (index_list_empty(&object->names) && index_list_empty(&object->leases))
-		object_reconsider(core, o);
-	else
-		claims_drop_all(core, o); /* the last one reconsiders */
+	drop_claims(core, o);
 }
 
 void object_lose_memory(struct core *core, uint32_t o)
@@ -561,17 +591,26 @@ int object_recover(struct core *core, uint32_t o)
 	return 0;
 }
 
+static bool has_creator(const struct core *core, uint32_t o)
+{
+	uint32_t h;
+
+	index_list_for_each(h, object_holdings(core), &core->objects[o].holdings)
+		if (holding_is_creators(core, h))
+			return true;
+	return false;
+}
+
 void object_recover_end(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
-	struct object *object = &core->objects[o];
 
-	if (record->state == WIRE_CREATED && index_list_empty(&object->holdings)) {
-		object_abort(core, o);
-	} else if (record->flags & OBJECT_DELETED) {
+	if (record->flags & OBJECT_DELETED) {
 		claims_drop_all(core, o);
 		if (record->state)
 			object_reconsider(core, o);
+	} else if (record->state == WIRE_CREATED && !has_creator(core, o)) {
+		object_abort(core, o);
 	}
 	tables_breathe(&core->tables);
 }

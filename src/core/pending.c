@@ -10,6 +10,7 @@
 #include "core/make.h"
 #include "core/object.h"
 #include "core/pending.h"
+#include "core/share.h"
 #include "core/state.h"
 #include "core/watch.h"
 #include "ds/memory.h"
@@ -53,6 +54,7 @@ static struct pending *pending_new(struct core *core, uint32_t conn,
 	list_init(&pending->done_link);
 	list_init(&pending->subscriber_link);
 	list_init(&pending->makes);
+	list_init(&pending->sealings);
 	list_add_tail(&connection->pendings, &pending->link);
 	connection->n_pendings++;
 	connection->account->n_pendings++;
@@ -144,7 +146,7 @@ struct pending *pending_for(struct core *core, uint32_t conn, const struct wire_
 	if (pending_charge(core, pending, size) < 0) {
 		effect_refuse(core, conn, request->type, request->serial, -EBUSY,
 			PENDING_TOO_MUCH);
-		pending_free(core, pending);
+		pending_abandon(core, pending); /* an edge may be at its first items */
 		return NULL;
 	}
 	return pending;
@@ -229,6 +231,7 @@ void pending_set_deadline(struct core *core, struct pending *pending, int64_t at
 
 void pending_abandon(struct core *core, struct pending *pending)
 {
+	share_give_up(core, pending, -ECANCELED);
 	if (pending->type != WIRE_SEAL || pending->n_unfinished == 0) {
 		pending_free(core, pending);
 		return;
@@ -274,6 +277,7 @@ void pending_cancel(struct core *core, uint32_t conn, uint64_t serial)
 		pending_free(core, pending);
 	} else {
 		end_waiting_makes(core, pending, true);
+		share_give_up(core, pending, -ECANCELED);
 		pending_settle(core, pending);
 	}
 }
@@ -292,6 +296,7 @@ void pendings_expire(struct core *core)
 			events_expire(core, pending);
 		} else {
 			end_waiting_makes(core, pending, false);
+			share_give_up(core, pending, -EBUSY);
 			pending_settle(core, pending);
 		}
 	}

@@ -234,8 +234,12 @@ void core_fd_lost(struct core *core, int64_t now, const struct core_fd *fd)
 	event_begin(core, now);
 	switch (fd->kind) {
 	case CORE_FD_DRAFT:
-		if (object_record(core, fd->owner)->state == WIRE_CREATED)
+		if (object_record(core, fd->owner)->state == WIRE_CREATED &&
+			!(object_record(core, fd->owner)->flags & OBJECT_DELETED))
 			object_abort(core, fd->owner);
+		/* who wrote it holds it still */
+		if (object_record(core, fd->owner)->state == WIRE_CREATED)
+			object_lose_memory(core, fd->owner);
 		break;
 	case CORE_FD_OBJECT:
 		if (object_record(core, fd->owner)->flags & OBJECT_DELETED)

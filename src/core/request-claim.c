@@ -146,16 +146,13 @@ void request_lookup(struct core *core, uint32_t conn, const struct wire_request 
 
 /* ---- leases: each item by itself ---- */
 
-static int lease_item(struct core *core, uint32_t conn, const struct wire_request *request,
-	struct wire_item *item, const char **textp)
+int claim_lease(struct core *core, uint32_t conn, const struct id128 *token, uint32_t o,
+	const char **textp)
 {
 	const struct account *account = core->connections[conn].account;
-	uint32_t o, l;
-	int r = find_object(core, conn, &item->id, &o, textp);
+	const uint32_t l = lease_find(core, token, o);
+	int r;
 
-	if (r < 0)
-		return r;
-	l = lease_find(core, &request->token, o);
 	if (l != TABLES_NONE) { /* sent again, or pickled twice */
 		lease_extend(core, l);
 		return 0;
@@ -167,8 +164,17 @@ static int lease_item(struct core *core, uint32_t conn, const struct wire_reques
 			account->uid, account->n_leases,
 			(long long)(core->config.transit_lease_ns / NS_PER_S));
 	else
-		lease_take(core, account->uid, &request->token, o);
+		lease_take(core, account->uid, token, o);
 	return r;
+}
+
+static int lease_item(struct core *core, uint32_t conn, const struct wire_request *request,
+	struct wire_item *item, const char **textp)
+{
+	uint32_t o;
+	const int r = find_object(core, conn, &item->id, &o, textp);
+
+	return r < 0 ? r : claim_lease(core, conn, &request->token, o, textp);
 }
 
 static int load_item(struct core *core, uint32_t conn, const struct wire_request *request,

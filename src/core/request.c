@@ -8,6 +8,7 @@
 #include "core/pending.h"
 #include "core/request.h"
 #include "core/seal.h"
+#include "core/share.h"
 #include "core/state.h"
 #include "util/cleanup.h"
 
@@ -58,6 +59,8 @@ static const struct {
 	[WIRE_LIST] = { request_list },
 	[WIRE_STAT] = { request_stat, ONE_ITEM },
 	[WIRE_STATUS] = { request_status },
+	[WIRE_SHARE] = { request_share, ONE_ITEM },
+	[WIRE_JOIN] = { request_join, ONE_ITEM },
 	[WIRE_SUBSCRIBE] = { request_subscribe },
 	[WIRE_SET] = { request_set, ONE_ITEM },
 };

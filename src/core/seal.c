@@ -7,7 +7,9 @@
 #include "core/object.h"
 #include "core/pending.h"
 #include "core/seal.h"
+#include "core/share.h"
 #include "core/state.h"
+#include "util/clock.h"
 
 /* Why an id is no draft of this connection.  0: it was sealed by just this request before. */
 static int no_draft(struct core *core, uint32_t conn, const struct pending *pending, uint32_t o,
@@ -26,12 +28,26 @@ static int no_draft(struct core *core, uint32_t conn, const struct pending *pend
 	return -EINVAL;
 }
 
+void seal_begin(struct core *core, struct pending *pending, uint32_t item, uint32_t o)
+{
+	struct core_effect *effect = effect_add(core, CORE_SEAL);
+	struct operation *operation;
+
+	effect->ticket = operation_new(core, OPERATION_SEAL, &operation);
+	effect->conn = pending->connection;
+	effect->fd = object_record(core, o)->fd;
+	effect->size = object_record(core, o)->size;
+	operation->pending = pending;
+	operation->item = item;
+	operation->object = o;
+	operation->fd = effect->fd;
+	core->objects[o].sealing = effect->ticket;
+}
+
 static void seal_item(struct core *core, uint32_t conn, struct pending *pending,
 	const struct id128 *id)
 {
 	const uint32_t number = pending_add(pending, id), o = object_find(core, id);
-	struct operation *operation;
-	struct core_effect *effect;
 	const char *text = NULL;
 	int r;
 
@@ -40,22 +56,18 @@ static void seal_item(struct core *core, uint32_t conn, struct pending *pending,
 		pending_outcome(pending, number, r, text, TABLES_NONE);
 		return;
 	}
-	if (core->objects[o].sealing) {
+	if (share_is_sealing(core, o)) {
 		pending_outcome(pending, number, -EINVAL,
 			scratch_text(core, "object %s is being sealed already",
 				object_id_text(core, id)), TABLES_NONE);
 		return;
 	}
-	effect = effect_add(core, CORE_SEAL);
-	effect->ticket = operation_new(core, OPERATION_SEAL, &operation);
-	effect->conn = conn;
-	effect->fd = object_record(core, o)->fd;
-	effect->size = object_record(core, o)->size;
-	operation->pending = pending;
-	operation->item = number;
-	operation->object = o;
-	operation->fd = effect->fd;
-	core->objects[o].sealing = effect->ticket;
+	if (core->objects[o].pins == 0)
+		seal_begin(core, pending, number, o);
+	else if (pending->timeout_ns == 0)
+		pending_outcome(pending, number, -EBUSY, share_explain(core, o), TABLES_NONE);
+	else
+		share_wait(core, pending, number, o);
 }
 
 void request_seal(struct core *core, uint32_t conn, const struct wire_request *request)
@@ -66,6 +78,8 @@ void request_seal(struct core *core, uint32_t conn, const struct wire_request *r
 		return;
 	for (uint32_t i = 0; i < request->n_items; i++)
 		seal_item(core, conn, pending, &request->items[i].id);
+	if (!list_empty(&pending->sealings))
+		pending_set_deadline(core, pending, deadline_ns(core->now, pending->timeout_ns));
 	pending_packet_end(core, pending, request->more);
 }
 

@@ -146,6 +146,7 @@ struct pending {
 	int32_t status;           /* of the first item that failed */
 	char *text;
 	struct list makes;        /* CREATE, PUT, PUT_FD */
+	struct list sealings;     /* SEAL: items that wait for writers (core/share.c) */
 	struct watch *watches;    /* GET, WAIT; n_items of them */
 	uint32_t n_ready, n_gone;
 };
@@ -244,7 +245,7 @@ struct core {
 	struct lease *leases;
 	struct index_map objects_by_id, deleted_by_id, holdings_by_pair;
 	struct hash_map names_by_text, leases_by_token, gone_by_id, accounts_by_uid, makes_by_id,
-		watched_by_id;
+		watched_by_id, sealings_by_object;
 	struct hash_node *gone;     /* parallel to tables.gone */
 	struct list accounts, idle_accounts;
 	struct list dying;          /* connections that ended, and hold something yet */

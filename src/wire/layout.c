@@ -276,6 +276,7 @@ static const struct layout_message messages[] = {
 	},
 	[WIRE_SEAL] = {
 		REQUEST("SEAL"),
+		.request = LAYOUT(timeout_request),
 		ITEMS(1, WIRE_ITEMS_MAX, id_item),
 		REPLY(plain_reply),
 		REPLY_ITEMS(outcome_item),
@@ -418,6 +419,20 @@ static const struct layout_message messages[] = {
 		.needs_name = true,
 		.request = LAYOUT(configure_request),
 		REPLY(plain_reply),
+	},
+	[WIRE_SHARE] = {
+		REQUEST("SHARE"),
+		.request = LAYOUT(token_request),
+		ITEMS(1, 1, id_item),
+		REPLY(plain_reply),
+		REPLY_ITEMS(outcome_item),
+	},
+	[WIRE_JOIN] = {
+		REQUEST("JOIN"),
+		.request = LAYOUT(token_request),
+		ITEMS(1, 1, id_item),
+		REPLY(plain_reply),
+		REPLY_ITEMS(object_item),
 	},
 	[WIRE_RESUME] = {
 		.name = "RESUME",

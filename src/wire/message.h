@@ -76,7 +76,7 @@ enum wire_type {
 	WIRE_HELLO = 1,   /* first packet of a connection: versions, flags */
 	WIRE_CREATE,      /* one item: id size mode flags metadata, attributes; timeout; -> item: fd.
 	                     Attributes, here and below: labels call_site priority ttl_ns */
-	WIRE_SEAL,        /* items: id */
+	WIRE_SEAL,        /* items: id; timeout: for others that write it to end */
 	WIRE_ABORT,       /* items: id */
 	WIRE_PUT,         /* items: id mode flags metadata data, attributes; timeout */
 	WIRE_PUT_FD,      /* one item: id size mode flags metadata, attributes; 1 fd; timeout */
@@ -104,7 +104,9 @@ enum wire_type {
 	                     next, lost: how many from the first on are not kept any more */
 	WIRE_SET,         /* one item: id flags labels unlabel priority ttl_ns: change what flags name */
 	WIRE_CONFIGURE,   /* name: a key of the configuration; value: what it is from now on */
-	WIRE_REQUEST_LAST = WIRE_CONFIGURE,
+	WIRE_SHARE,       /* one item: id of a draft; token: who knows it may write too */
+	WIRE_JOIN,        /* one item: id of a draft; token -> item: fd, a reference and a pin */
+	WIRE_REQUEST_LAST = WIRE_JOIN,
 
 	/* broker to client */
 	WIRE_RESUME = 0x100, /* generation; call and service socket; serial 0 */

@@ -33,7 +33,7 @@ static const struct promise {
 		"max_fds generation", NULL },
 	{ WIRE_CREATE, "CREATE", "timeout_ns", "id size mode flags metadata name" ATTRIBUTES, false,
 		false, "status text", PLACE },
-	{ WIRE_SEAL, "SEAL", "", "id", true, false, "status text", OUTCOME },
+	{ WIRE_SEAL, "SEAL", "timeout_ns", "id", true, false, "status text", OUTCOME },
 	{ WIRE_ABORT, "ABORT", "", "id", true, false, "status text", OUTCOME },
 	{ WIRE_PUT, "PUT", "timeout_ns", "id mode flags metadata data name" ATTRIBUTES, true, false,
 		"status text", OUTCOME },
@@ -62,6 +62,8 @@ static const struct promise {
 	{ WIRE_SET, "SET", "", "id flags priority ttl_ns labels unlabel", false, false,
 		"status text", OUTCOME },
 	{ WIRE_CONFIGURE, "CONFIGURE", "name value", NULL, false, false, "status text", NULL },
+	{ WIRE_SHARE, "SHARE", "token", "id", false, false, "status text", OUTCOME },
+	{ WIRE_JOIN, "JOIN", "token", "id", false, false, "status text", OBJECT },
 	{ WIRE_RESUME, "RESUME", NULL, NULL, false, false, "generation", NULL },
 };
 

@@ -50,5 +50,9 @@ EXTRA_DIST += \
 	tests/mutants/48-deleted-objects-of-others-are-listed.patch \
 	tests/mutants/49-drafts-are-told-to-their-readers.patch \
 	tests/mutants/50-load-of-many-extends-the-first-lease-only.patch \
+	tests/mutants/51-draft-is-sealed-while-others-write-it.patch \
+	tests/mutants/52-aborted-draft-is-taken-from-its-writers.patch \
+	tests/mutants/53-token-alone-lets-write.patch \
+	tests/mutants/54-last-writer-wakes-no-seal.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -23,6 +23,8 @@ static const struct {
 	{ WIRE_LOOKUP, 24 },
 	{ WIRE_LEASE, 20 },
 	{ WIRE_LOAD, 20 },
+	{ WIRE_SHARE, 30 },
+	{ WIRE_JOIN, 50 },
 	{ WIRE_FORK, 6 },
 	{ WIRE_ACK, 3 },
 	{ WIRE_CANCEL, 12 },
@@ -81,7 +83,7 @@ static int draw_id(const struct habits *habits, struct rng *rng, const struct mo
 
 static bool is_own_draft(const struct model *model, const struct object *object, uint32_t conn)
 {
-	return object->state == OBJECT_DRAFT && object->creator == conn;
+	return object->state == OBJECT_DRAFT && object->creator == conn && !object->deleted;
 }
 
 static bool is_resident(const struct model *model, const struct object *object, uint32_t conn)
@@ -93,7 +95,7 @@ static bool is_held(const struct model *model, const struct object *object, uint
 {
 	uint32_t i = object - model->objects;
 
-	return object->state == OBJECT_RESIDENT &&
+	return (object->state == OBJECT_RESIDENT || object->creator != conn) &&
 		(model->conns[conn].refs[i] || model->conns[conn].pins[i]);
 }
 
@@ -299,7 +301,25 @@ void client_draw(struct request *request, const struct habits *habits, struct rn
 		if (rng_chance(rng, 600))
 			request->timeout_ns = draw_timeout(habits, rng);
 		break;
+	case WIRE_SHARE:
+		request->items[0].id = draw_id(habits, rng, model, conn, is_own_draft);
+		request->token = rng_below(rng, TOKENS);
+		break;
+	case WIRE_JOIN:
+		request->items[0].id = draw_any_id(habits, rng);
+		request->token = rng_below(rng, TOKENS);
+		for (uint32_t i = 0, n = 0; i < LEASES; i++)
+			if (model->leases[i].used &&
+				model->objects[model->leases[i].object].state == OBJECT_DRAFT &&
+				rng_below(rng, ++n) == 0 && !rng_chance(rng, habits->nonsense)) {
+				request->token = model->leases[i].token;
+				request->items[0].id = model->objects[model->leases[i].object].id;
+			}
+		break;
 	case WIRE_SEAL:
+		if (rng_chance(rng, 800))
+			request->timeout_ns = draw_timeout(habits, rng);
+		__attribute__((fallthrough));
 	case WIRE_ABORT:
 		request->n_items = rng_chance(rng, 800) ? 1 : draw_batch(habits, rng);
 		for (uint32_t i = 0; i < request->n_items; i++)

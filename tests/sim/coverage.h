@@ -71,6 +71,9 @@
 	X(PENDING_LIMIT, "requests refused because too many wait")                          \
 	X(MAKE_FAILED, "memfds that could not be made")                                     \
 	X(MAKE_ABANDONED, "memfds made for somebody who is gone")                           \
+	X(SEALS_WAITED, "seals that waited for writers of a shared draft")                  \
+	X(SEALS_EXPIRED, "seals that waited too long for writers")                          \
+	X(ABORTS_WHILE_WRITTEN, "drafts aborted while others wrote them")                   \
 	X(SEAL_FAILED, "seals refused by the kernel")                                       \
 	X(ADOPT_FAILED, "offered descriptors refused by the kernel")                        \
 	X(ADOPTED, "offered memfds taken")                                                  \

@@ -428,6 +428,15 @@ static void reply_create(struct model *m, struct wait *wait, const struct core_e
 
 static void reply_seal(struct model *m, struct wait *wait, const struct core_effect *effect)
 {
+	/* A writer whom nobody has told so holds it up, until he reconciles. */
+	for (int i = 0; i < OBJECTS; i++) {
+		struct object *o = &m->objects[i];
+
+		if (m->lossy && o->live && o->sealing && o->seal_ticket == 0 &&
+			o->sealer == wait - m->waits &&
+			effect->reply.items[o->sealer_item].status == -EBUSY)
+			model_stop_waiting(m, i, -EBUSY);
+	}
 	for (int i = 0; i < OBJECTS; i++)
 		if (m->objects[i].live && m->objects[i].sealing &&
 			m->objects[i].sealer == wait - m->waits && !m->objects[i].doomed)
@@ -703,7 +712,8 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 		if (reply->status != -EBUSY)
 			broken("R14: more requests wait than may");
 		COVER(m, PENDING_LIMIT);
-	} else if (reply->status == -ECANCELED && !model_is_create(reply->type)) {
+	} else if (reply->status == -ECANCELED && !model_is_create(reply->type) &&
+		reply->type != WIRE_SEAL) {
 		if (!wait->canceled)
 			broken("%s is canceled by nobody", type_name(reply->type));
 		COVER(m, CANCELED);
@@ -744,6 +754,17 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 				check_description(m, wait->object[i], &reply->items[i]);
 				check_metadata(&m->objects[wait->object[i]], &reply->items[i]);
 			}
+			break;
+		case WIRE_JOIN:
+			check_statuses(wait, reply);
+			if (reply->status)
+				break;
+			if (!(reply->items[0].flags & WIRE_ITEM_FD))
+				broken("R18: JOIN is answered without a descriptor");
+			check_description(m, wait->object[0], &reply->items[0]);
+			/* a seal that its worker did not live to hear of may be on it */
+			if (effect->fds[0] != m->objects[wait->object[0]].fd)
+				broken("R18: JOIN is answered with another descriptor");
 			break;
 		case WIRE_HELLO:
 			if (reply->status || reply->generation != m->generation)
@@ -816,7 +837,10 @@ static void effect_seal(struct model *m, const struct core_effect *effect)
 	if (object < 0 || !m->objects[object].sealing || m->objects[object].seal_ticket ||
 		m->objects[object].creator != effect->conn)
 		broken("SEAL of descriptor %d, which nobody asked for", effect->fd);
+	if (model_pins(m, object) > 0)
+		broken("R18: object %d is sealed while others write it", m->objects[object].id);
 	m->objects[object].seal_ticket = effect->ticket;
+	m->objects[object].seal_due = false;
 }
 
 static void effect_close(struct model *m, const struct core_effect *effect)
@@ -995,7 +1019,7 @@ static void settle_objects(struct model *m)
 		/* Who was granted it, and not told so, may pin it until he reconciles. */
 		if (o->doomed && !o->sealing && !(o->deleted && m->lossy))
 			broken("object %d must be gone, and its memfd is not closed", o->id);
-		if (o->sealing && o->seal_ticket == 0)
+		if (o->sealing && o->seal_ticket == 0 && model_pins(m, i) == 0 && !m->lossy)
 			broken("object %d must be sealed, and the kernel was not asked", o->id);
 	}
 	for (int fd = 0; fd < (int)m->kernel->top; fd++) {
@@ -1042,7 +1066,7 @@ static void settle_totals(struct model *m, const struct core *core)
 
 		if (!o->live || o->doomed)
 			continue;
-		created += o->state == OBJECT_DRAFT;
+		created += o->state == OBJECT_DRAFT && !o->deleted;
 		resident += o->state == OBJECT_RESIDENT && !o->deleted;
 		names += o->state == OBJECT_DRAFT && o->name != NAME_NONE;
 	}

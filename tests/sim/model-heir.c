@@ -29,6 +29,9 @@ static void death_of_wait(struct model *m, struct wait *wait)
 {
 	if (wait->asleep)
 		return;
+	if (wait->granted && wait->request.type == WIRE_JOIN &&
+		m->conns[wait->conn].pins[wait->object[0]] > 0)
+		m->conns[wait->conn].pins[wait->object[0]]--;
 	if (wait->granted || model_is_create(wait->request.type))
 		for (uint32_t i = 0; i < wait->request.n_items || i == 0; i++)
 			if (wait->object[i] >= 0)
@@ -59,7 +62,7 @@ void model_death(struct model *m, bool lossy)
 			memset(m->conns[i].listed_pins, 0, sizeof m->conns[i].listed_pins);
 		}
 	for (int i = 0; i < OBJECTS; i++) {
-		m->objects[i].sealing = false;
+		m->objects[i].sealing = m->objects[i].seal_due = false;
 		m->objects[i].seal_ticket = 0;
 		if (lossy)
 			m->objects[i].vague = true;
@@ -242,16 +245,17 @@ void model_reconciled(struct model *m, uint32_t conn, const struct request *requ
 
 		if (!o->live)
 			continue;
-		if (o->state == OBJECT_DRAFT && o->creator == conn && c->listed_refs[i] == 0)
-			o->doomed = true;
 		if (c->listed_refs[i] < c->refs[i])
 			c->refs[i] = c->listed_refs[i];
 		if (c->listed_pins[i] < c->pins[i])
 			c->pins[i] = c->listed_pins[i];
+		if (o->state == OBJECT_DRAFT && o->creator == conn && !o->deleted &&
+			c->listed_refs[i] == 0)
+			model_abort(m, i);
 		if (!cut)
 			continue;
 		COVER(m, RECONCILE_CUTS);
-		if (o->state == OBJECT_RESIDENT)
+		if (o->state == OBJECT_RESIDENT || o->deleted)
 			model_holders_changed(m, i);
 	}
 }

@@ -172,6 +172,10 @@ static void request_cancel(struct model *m, uint32_t conn, const struct request 
 			continue;
 		if (!model_is_create(wait->request.type)) {
 			wait->canceled = wait->request.type != WIRE_SEAL;
+			for (int k = 0; k < OBJECTS; k++)
+				if (m->objects[k].live && m->objects[k].sealing &&
+					m->objects[k].sealer == (int)i)
+					model_stop_waiting(m, k, -ECANCELED);
 			continue;
 		}
 		for (int k = 0; k < WANTS; k++)
@@ -199,7 +203,7 @@ static int request_abort(struct model *m, struct wait *wait, uint32_t item, int 
 		return 0;
 	if (i < 0)
 		return -ENOENT;
-	m->objects[i].doomed = true;
+	model_abort(m, i);
 	return 0;
 }
 
@@ -272,13 +276,10 @@ static int request_lookup(struct model *m, struct wait *wait)
 	return 0;
 }
 
-static int request_lease(struct model *m, struct wait *wait, int id)
+static int take_lease(struct model *m, struct wait *wait, int i)
 {
-	int i = model_visible(m, wait->conn, id);
 	int l = model_lease(m, wait->request.token, i);
 
-	if (i < 0)
-		return not_there(m, wait->conn, id);
 	if (l >= 0) {
 		m->leases[l].expires = deadline_ns(m->now, m->config.transit_lease_ns);
 		return 0;
@@ -293,6 +294,48 @@ static int request_lease(struct model *m, struct wait *wait, int id)
 		.expires = deadline_ns(m->now, m->config.transit_lease_ns),
 	};
 	model_holders_changed(m, i);
+	return 0;
+}
+
+static int request_lease(struct model *m, struct wait *wait, int id)
+{
+	int i = model_visible(m, wait->conn, id);
+
+	return i < 0 ? not_there(m, wait->conn, id) : take_lease(m, wait, i);
+}
+
+/* R18.  What can be neither shared nor joined. */
+static int no_draft(const struct model *m, uint32_t conn, int id)
+{
+	int gone = model_gone(m, conn, id);
+
+	if (model_visible(m, conn, id) >= 0)
+		return -EINVAL; /* sealed already */
+	return gone ? gone : -ENOENT;
+}
+
+static int request_share(struct model *m, struct wait *wait, int id)
+{
+	int i = model_draft(m, wait->conn, id);
+
+	if (i < 0)
+		return no_draft(m, wait->conn, id);
+	return m->objects[i].sealing ? -EINVAL : take_lease(m, wait, i);
+}
+
+static int request_join(struct model *m, struct wait *wait, int id)
+{
+	int i = model_find(m, id);
+	int l = i < 0 ? -1 : model_lease(m, wait->request.token, i);
+
+	if (i < 0 || m->objects[i].state != OBJECT_DRAFT || l < 0 ||
+		!model_may_write(m, wait->conn, &m->objects[i]))
+		return no_draft(m, wait->conn, id);
+	if (m->objects[i].sealing)
+		return -EINVAL;
+	m->leases[l].expires = deadline_ns(m->now, m->config.transit_lease_ns);
+	m->conns[wait->conn].pins[i]++;
+	add_reference(m, wait, 0, i);
 	return 0;
 }
 
@@ -339,6 +382,12 @@ static int request_seal(struct model *m, struct wait *wait, uint32_t item, int i
 	}
 	if (m->objects[i].sealing)
 		return -EINVAL;
+	if (model_pins(m, i) > 0) { /* R18 */
+		if (wait->request.timeout_ns == 0)
+			return -EBUSY;
+		wait->deadline = deadline_ns(m->now, wait->request.timeout_ns);
+		COVER(m, SEALS_WAITED);
+	}
 	m->objects[i].sealing = true;
 	m->objects[i].sealer = wait - m->waits;
 	m->objects[i].sealer_item = item;
@@ -587,7 +636,7 @@ static bool has_answer(uint16_t type)
 static bool is_one_packet(uint16_t type)
 {
 	return type == WIRE_HOLD || type == WIRE_STAT || type == WIRE_SET || type == WIRE_LIST ||
-		type == WIRE_CREATE || type == WIRE_SUBSCRIBE;
+		type == WIRE_SHARE || type == WIRE_JOIN || type == WIRE_CREATE || type == WIRE_SUBSCRIBE;
 }
 
 void model_unheard(struct model *m, uint32_t conn, const struct request *request)
@@ -702,6 +751,8 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 		wait->arrival = ++m->arrivals; /* it counts from when it is whole */
 	if ((request->type == WIRE_GET || request->type == WIRE_WAIT) && !request->more)
 		wait->deadline = deadline_ns(m->now, request->timeout_ns);
+	if (request->type == WIRE_SEAL && first == 0)
+		wait->deadline = INT64_MAX; /* unless it has to wait */
 	if (request->type == WIRE_SUBSCRIBE) {
 		wait->expect = EXPECT_LATER;
 		wait->deadline = deadline_ns(m->now, request->timeout_ns);
@@ -734,6 +785,12 @@ void model_request(struct model *m, uint32_t conn, const struct request *request
 			break;
 		case WIRE_LOAD:
 			wait->status[i] = request_load(m, wait, i, id);
+			break;
+		case WIRE_SHARE:
+			wait->status[i] = request_share(m, wait, id);
+			break;
+		case WIRE_JOIN:
+			wait->status[i] = request_join(m, wait, id);
 			break;
 		case WIRE_STAT:
 			wait->status[i] = request_stat(m, wait, id);

@@ -209,8 +209,10 @@ void model_holders_changed(struct model *m, int object)
 		}
 		return;
 	}
-	if (o->state != OBJECT_RESIDENT)
+	if (o->state != OBJECT_RESIDENT) {
+		o->seal_due = o->sealing && o->seal_ticket == 0 && model_pins(m, object) == 0;
 		return;
+	}
 	if (model_refs(m, object) == 0 && model_pins(m, object) == 0) {
 		if (o->idle_since == 0)
 			o->idle_since = m->event;
@@ -308,13 +310,45 @@ void model_drop(struct model *m, int object)
 	o->live = false;
 }
 
+/* A SEAL that waits for the draft's writers (R18) ends so. */
+void model_stop_waiting(struct model *m, int object, int status)
+{
+	struct object *o = &m->objects[object];
+
+	if (!o->sealing || o->seal_ticket || o->seal_due)
+		return;
+	o->sealing = false;
+	if (o->sealer >= 0)
+		m->waits[o->sealer].status[o->sealer_item] = status;
+}
+
+/* R18: the draft is gone; its memory goes with the last who writes it. */
+void model_abort(struct model *m, int object)
+{
+	struct object *o = &m->objects[object];
+
+	if (o->deleted || o->doomed)
+		return;
+	model_stop_waiting(m, object, -ENOENT);
+	if (o->creator != CORE_NO_CONN && m->conns[o->creator].refs[object] > 0)
+		m->conns[o->creator].refs[object]--;
+	forget_names_and_leases(m, object);
+	o->hold = o->pinned = false;
+	o->name = NAME_NONE;
+	o->deleted = true;
+	if (model_pins(m, object) > 0)
+		COVER(m, ABORTS_WHILE_WRITTEN);
+	else
+		o->doomed = true;
+}
+
 /* R5: gone by name at once; the memory goes with the last pin. */
 void model_delete(struct model *m, int object)
 {
 	struct object *o = &m->objects[object];
 
 	if (o->state == OBJECT_DRAFT) {
-		o->doomed = true;
+		model_abort(m, object);
 		return;
 	}
 	note_gone(m, o, -ENOENT);
@@ -337,14 +371,10 @@ void model_lose(struct model *m, int object)
 {
 	struct object *o = &m->objects[object];
 
+	if (o->state == OBJECT_DRAFT)
+		model_abort(m, object);
 	o->fd = -1;
 	o->doomed = false;
-	if (o->state == OBJECT_DRAFT) {
-		for (int i = 0; i < CONNS; i++)
-			m->conns[i].refs[object] = m->conns[i].pins[object] = 0;
-		o->live = false;
-		return;
-	}
 	if (!o->deleted)
 		note_gone(m, o, -ENODATA);
 	forget_names_and_leases(m, object);
@@ -364,9 +394,9 @@ void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, u
 	*pins -= p;
 	c->refs[object] -= r;
 	c->pins[object] -= p;
-	if (m->objects[object].state == OBJECT_DRAFT && c->refs[object] == 0 &&
-		m->objects[object].creator == conn && r > 0)
-		m->objects[object].doomed = true;
+	if (m->objects[object].state == OBJECT_DRAFT && !m->objects[object].deleted &&
+		c->refs[object] == 0 && m->objects[object].creator == conn && r > 0)
+		model_abort(m, object);
 	else
 		model_holders_changed(m, object);
 }
@@ -384,8 +414,8 @@ void model_give_back(struct model *m, uint32_t conn)
 		c->refs[i] = c->pins[i] = 0;
 		if (!o->live)
 			continue;
-		if (o->state == OBJECT_DRAFT && o->creator == conn)
-			o->doomed = true;
+		if (o->state == OBJECT_DRAFT && o->creator == conn && !o->deleted)
+			model_abort(m, i);
 		else if (held)
 			model_holders_changed(m, i);
 		if (o->creator == conn)
@@ -403,8 +433,10 @@ void model_end_wait(struct model *m, int wait)
 {
 	m->waits[wait].used = false;
 	for (int i = 0; i < OBJECTS; i++)
-		if (m->objects[i].live && m->objects[i].sealing && m->objects[i].sealer == wait)
+		if (m->objects[i].live && m->objects[i].sealing && m->objects[i].sealer == wait) {
 			m->objects[i].sealer = -1;
+			model_stop_waiting(m, i, 0);
+		}
 	for (int i = 0; i < WANTS; i++)
 		if (m->wants[i].used && m->wants[i].wait == wait) {
 			if (m->wants[i].state == WANT_QUEUED)
@@ -487,7 +519,8 @@ uint64_t model_used_bytes(const struct model *m)
 			bytes += m->wants[i].bytes;
 	for (int i = 0; i < OBJECTS; i++)
 		if (m->objects[i].live && !m->objects[i].hollow && (!m->objects[i].doomed ||
-			(m->lossy && m->objects[i].deleted && m->objects[i].fd >= 0)))
+			(m->lossy && m->objects[i].deleted && m->objects[i].fd >= 0 &&
+				!m->objects[i].sealing)))
 			bytes += model_more_charge(m->objects[i].metadata_size,
 				&m->objects[i].attributes);
 	return bytes;
@@ -549,9 +582,28 @@ void model_begin(struct model *m, int64_t now, int64_t realtime)
 	m->fd_wanted = false;
 }
 
+/* Those that write a draft have had time enough. */
+static void expire_seals(struct model *m)
+{
+	for (uint32_t w = 0; w < m->n_waits; w++) {
+		struct wait *wait = &m->waits[w];
+
+		if (!wait->used || wait->asleep || wait->request.type != WIRE_SEAL ||
+			wait->deadline > m->now)
+			continue;
+		wait->deadline = INT64_MAX;
+		for (int i = 0; i < OBJECTS; i++)
+			if (m->objects[i].live && m->objects[i].sealing && m->objects[i].sealer == (int)w) {
+				model_stop_waiting(m, i, -EBUSY);
+				COVER(m, SEALS_EXPIRED);
+			}
+	}
+}
+
 void model_tick(struct model *m)
 {
 	m->ticked = true;
+	expire_seals(m);
 	for (int i = 0; i < LEASES; i++)
 		if (m->leases[i].used && m->leases[i].expires <= m->now) {
 			COVER(m, LEASES_EXPIRED);

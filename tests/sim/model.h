@@ -45,6 +45,7 @@ struct object {
 	bool doomed;       /* must be closed by the end of the event */
 	bool hollow;       /* deleted, its memory is gone, but references are held */
 	bool sealing;      /* SEAL was asked for, and the kernel may be at it */
+	bool seal_due;     /* its last writer has gone: the kernel is asked now, come what may */
 	uint32_t seal_ticket;
 	int sealer;        /* the wait that asked for it; -1: is gone */
 	uint32_t sealer_item;

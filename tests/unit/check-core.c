@@ -121,6 +121,87 @@ START_TEST(an_aborted_draft_was_never_there)
 }
 END_TEST
 
+/* SHARE or JOIN of this id with this token. */
+static int share(uint32_t conn, uint16_t type, unsigned int id, unsigned int token)
+{
+	struct wire_item item = { .id = id_of(id) };
+
+	return ask(w, conn, (struct wire_request){ .type = type, .items = &item, .n_items = 1,
+		.token = id_of(token) }, -1);
+}
+
+static int seal_within(uint32_t conn, unsigned int id, int64_t timeout_ns)
+{
+	struct wire_item item = { .id = id_of(id) };
+
+	return ask(w, conn, (struct wire_request){ .type = WIRE_SEAL, .items = &item, .n_items = 1,
+		.timeout_ns = timeout_ns }, -1);
+}
+
+START_TEST(a_shared_draft_is_sealed_when_its_writers_have_ended)
+{
+	unsigned int n;
+	uint32_t a, b, c;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1000);
+	c = connect_as(w, 1001);
+	ck_assert_int_eq(create(w, a, 1, 10 * PAGE), 0);
+	ck_assert_int_eq(share(b, WIRE_SHARE, 1, 77), -ENOENT);
+	ck_assert_int_eq(share(b, WIRE_JOIN, 1, 77), -ENOENT);
+	ck_assert_int_eq(share(a, WIRE_SHARE, 1, 77), 0);
+	ck_assert_int_eq(share(b, WIRE_JOIN, 1, 78), -ENOENT);
+	ck_assert_int_eq(share(c, WIRE_JOIN, 1, 77), -ENOENT); /* mode 0600 */
+	ck_assert_int_eq(share(b, WIRE_JOIN, 1, 77), 0);
+	ck_assert_uint_eq(world_last(w)->n_fds, 1);
+	ck_assert_int_eq(share(b, WIRE_JOIN, 1, 77), 0); /* it maps it twice */
+	ck_assert_int_eq(seal_within(b, 1, FOREVER_NS), -ENOENT); /* it is the creator's */
+	ck_assert_int_eq(seal_within(a, 1, 0), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "mapped for writing by pid"));
+	ck_assert_int_eq(seal_within(a, 1, SECOND), PENDING);
+	ck_assert_int_eq(share(b, WIRE_JOIN, 1, 77), -EINVAL); /* too late */
+	world_tick(w, 2 * SECOND);
+	ck_assert_int_eq(world_last(w)->status, -EBUSY);
+	ck_assert_int_eq(seal_within(a, 1, FOREVER_NS), PENDING);
+	n = w->n_answers;
+	release(w, b, 1, 1, 1);
+	ck_assert_uint_eq(w->n_answers, n);
+	core_disconnect(w->core, w->now, b); /* its other mapping dies with it */
+	world_settle(w);
+	ck_assert_int_eq(world_last(w)->type, WIRE_SEAL);
+	ck_assert_int_eq(world_last(w)->status, 0);
+	ck_assert_int_eq(share(a, WIRE_SHARE, 1, 79), -EINVAL); /* sealed already */
+	world_end(w);
+}
+END_TEST
+
+START_TEST(a_shared_draft_that_is_aborted_goes_with_its_last_writer)
+{
+	uint32_t a, b;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1000);
+	ck_assert_int_eq(create(w, a, 1, 10 * PAGE), 0);
+	ck_assert_int_eq(share(a, WIRE_SHARE, 1, 77), 0);
+	ck_assert_int_eq(share(b, WIRE_JOIN, 1, 77), 0);
+	ck_assert_int_eq(seal_within(a, 1, FOREVER_NS), PENDING);
+	world_crash(w); /* b's mapping is counted, a's draft is there */
+	core_disconnect(w->core, w->now, a);
+	world_settle(w);
+	ck_assert_uint_eq(world_totals(w).created, 0);
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 10 * PAGE);
+	ck_assert_uint_eq(world_totals(w).pinned_bytes, 10 * PAGE);
+	world_crash(w);
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 10 * PAGE);
+	core_disconnect(w->core, w->now, b);
+	world_settle(w);
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 0);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(an_abort_during_a_seal_closes_the_memfd_after_it)
 {
 	uint32_t a;
@@ -1593,6 +1674,8 @@ int main(void)
 		put_answers_once_sealed_and_get_brings_the_bytes,
 		a_draft_is_its_creators_alone_until_it_is_sealed,
 		an_aborted_draft_was_never_there,
+		a_shared_draft_is_sealed_when_its_writers_have_ended,
+		a_shared_draft_that_is_aborted_goes_with_its_last_writer,
 		an_abort_during_a_seal_closes_the_memfd_after_it,
 		metadata_is_kept_and_charged,
 		items_of_a_put_stand_alone,
