@@ -155,6 +155,27 @@ void *ostore_buffer(struct ostore_object *draft);
  * already), -ENOENT (aborted), -ECONNREFUSED. */
 int ostore_seal(struct ostore_object *draft, bool keep_view);
 
+/* ostore_share() - let other processes write a draft as well
+ * @token: out: who knows it, and the id, and may write the object (see mode), may join
+ * The token is good while the draft is one, but for at most transit_lease (ostored.conf(5))
+ * after it was made or last used.  ostore_seal() of a shared draft waits until no other process
+ * maps it, however long that takes; a signal does not end the wait.
+ * Return: 0, -EINVAL (sealed already, or not the caller's own), -ENOBUFS, -EDQUOT,
+ * -ECONNREFUSED, -ENOMEM. */
+int ostore_share(struct ostore_object *draft, ostore_token *token);
+
+/* ostore_join() - map another process's draft, writable
+ * @draftp: ostore_buffer() is the memory; ostore_release() ends it.  Only who created the draft
+ *   can seal it.  What is written after it was aborted is lost.
+ * Return: 0, -ENOENT (no such draft, not its token, or not writable for the caller), -EINVAL
+ * (sealed already, or being sealed), -ECONNREFUSED, -ENOMEM. */
+int ostore_join(struct ostore *conn, const ostore_id *id, const ostore_token *token,
+	struct ostore_object **draftp);
+
+/* ostore_seal_shared() - ostore_seal() that waits at most so long for other processes
+ * Return: as ostore_seal(); -EBUSY: some still map it, and ostore_strerror() names them. */
+int ostore_seal_shared(struct ostore_object *draft, bool keep_view, int64_t timeout);
+
 /* Give up a draft and free the handle.  NULL is allowed. */
 int ostore_abort(struct ostore_object *draft);
 

@@ -12,6 +12,7 @@ dist_man_MANS += \
 	man/ostore_list.3 \
 	man/ostore_put.3 \
 	man/ostore_set.3 \
+	man/ostore_share.3 \
 	man/ostore_subscribe.3 \
 	$(NULL)
 
@@ -87,6 +88,10 @@ ostore_put_links = \
 	man/links/ostore_put_many.3 \
 	man/links/ostore_putv.3 \
 	$(NULL)
+ostore_share_links = \
+	man/links/ostore_join.3 \
+	man/links/ostore_seal_shared.3 \
+	$(NULL)
 ostore_subscribe_links = \
 	man/links/ostore_event_name.3 \
 	man/links/ostore_next_event.3 \
@@ -103,6 +108,7 @@ libostore_links = \
 	$(ostore_id_links) \
 	$(ostore_list_links) \
 	$(ostore_put_links) \
+	$(ostore_share_links) \
 	$(ostore_subscribe_links) \
 	$(NULL)
 nodist_man_MANS = $(libostore_links)
@@ -126,5 +132,7 @@ $(ostore_list_links):
 	$(AM_V_GEN)page=ostore_list.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
 $(ostore_put_links):
 	$(AM_V_GEN)page=ostore_put.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
+$(ostore_share_links):
+	$(AM_V_GEN)page=ostore_share.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@
 $(ostore_subscribe_links):
 	$(AM_V_GEN)page=ostore_subscribe.3; $(MKDIR_P) man/links && echo ".so man3/$$page" >$@-t && mv $@-t $@

@@ -380,6 +380,18 @@ int call_flush(struct ostore *conn)
 
 /* ---- receiving ---- */
 
+static enum grant_kind kind_of(const struct call *call)
+{
+	switch (call->request.type) {
+	case WIRE_CREATE:
+		return GRANT_DRAFT;
+	case WIRE_JOIN:
+		return GRANT_JOIN;
+	default:
+		return call->cow ? GRANT_COW : GRANT_VIEW;
+	}
+}
+
 static int collect_item(struct ostore *conn, struct call *call, const struct wire_item *item,
 	int *fds, size_t *n_fds)
 {
@@ -393,9 +405,7 @@ static int collect_item(struct ostore *conn, struct call *call, const struct wir
 		fd = fds[0];
 		memmove(fds, fds + 1, --*n_fds * sizeof *fds);
 	}
-	return objects_record(conn, item, fd,
-		call->request.type == WIRE_CREATE ? GRANT_DRAFT : call->cow ? GRANT_COW : GRANT_VIEW,
-		&call->grants[call->n_grants++]);
+	return objects_record(conn, item, fd, kind_of(call), &call->grants[call->n_grants++]);
 }
 
 /* Keep what this packet of the reply brings.  An error of ours (no memory, no

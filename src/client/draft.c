@@ -43,18 +43,6 @@
 #define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define HELPLESS_PUTS 16 /* after one whose helpers came too late */
 
-/* Under conn->lock, but: data and size do not change while the draft is open,
- * and the caller must not seal and use it at once. */
-struct draft {
-	struct draft *next; /* conn->drafts */
-	void *data;         /* NULL: 0 bytes, or nobody maps it */
-	uint64_t size;
-	int fd;             /* -1: sealed, or the parent's */
-	bool sealing;       /* a thread is at it */
-	bool sealed;        /* data is a private view */
-	bool foreign;       /* the parent's: nothing of it is here */
-};
-
 /* ---- options ---- */
 
 void order_deinit(struct order *order)
@@ -198,6 +186,8 @@ void draft_end(struct ostore_object *object)
 	if (!draft)
 		return;
 	unlink_draft(object->conn, draft);
+	if (draft->shared && !draft->sealed)
+		object->conn->release_now = true; /* from now on nobody may join */
 	if (draft->data && !draft->foreign)
 		(void)munmap(draft->data, draft->size);
 	cleanup_closep(&draft->fd);
@@ -211,7 +201,7 @@ void draft_forget_all(struct ostore *conn)
 
 	while (objects_next(conn, &cursor, &entry))
 		if (entry->draft)
-			entry->refs = 0;
+			entry->refs = entry->pins = 0;
 	for (struct draft *draft = conn->drafts; draft; draft = draft->next) {
 		if (draft->sealed)
 			continue;
@@ -273,8 +263,9 @@ static int seal_memfd(const struct draft *draft, const char *hex)
 	return 0;
 }
 
-/* Lock held, dropped while waiting.  No shared mapping is left. */
-static int seal(struct ostore_object *object)
+/* Lock held, dropped while waiting.  No shared mapping of ours is left.
+ * @timeout: for those that it was shared with */
+static int seal(struct ostore_object *object, int64_t timeout)
 {
 	struct ostore *conn = object->conn;
 	struct waiter waiter = WAITER_INIT;
@@ -287,12 +278,16 @@ static int seal(struct ostore_object *object)
 	call_set_item(call);
 	call->item.id = object->entry->id;
 	(void)id128_format(&object->entry->id, hex);
-	pthread_mutex_unlock(&conn->lock); /* while a page is pinned, sealing takes 0.2 s to give up */
-	r = seal_memfd(object->draft, hex);
-	pthread_mutex_lock(&conn->lock);
-	if (r < 0) {
-		free(call);
-		return r;
+	/* The broker's own deadline: when it has begun to seal, it is better waited for. */
+	call->request.timeout_ns = timeout;
+	if (!object->draft->shared) {
+		pthread_mutex_unlock(&conn->lock); /* while a page is pinned, it takes 0.2 s to give up */
+		r = seal_memfd(object->draft, hex);
+		pthread_mutex_lock(&conn->lock);
+		if (r < 0) {
+			free(call);
+			return r;
+		}
 	}
 	r = call_one(conn, call, CALL_PATIENT, "seal of %s", hex);
 	if (r == 0) {
@@ -380,12 +375,20 @@ static int check_sealable(const struct ostore_object *object, const char *hex)
 	if (object->draft->foreign)
 		return fail(-EINVAL, "seal of %s: the draft belongs to the process that forked this one",
 			hex);
+	if (object->draft->joined)
+		return fail(-EINVAL, "seal of %s: the draft belongs to the process that shared it; "
+			"release it here, and seal it there", hex);
 	if (object->draft->sealing)
 		return fail(-EINVAL, "seal of %s: another thread is sealing it", hex);
 	return 0;
 }
 
 int ostore_seal(struct ostore_object *object, bool keep_view)
+{
+	return ostore_seal_shared(object, keep_view, OSTORE_FOREVER);
+}
+
+int ostore_seal_shared(struct ostore_object *object, bool keep_view, int64_t timeout)
 {
 	char hex[ID128_TEXT_SIZE];
 	struct ostore *conn;
@@ -394,6 +397,9 @@ int ostore_seal(struct ostore_object *object, bool keep_view)
 
 	if (!object)
 		return fail(-EINVAL, "seal: no draft");
+	if (timeout < 0)
+		return fail(-EINVAL, "a timeout of %lld ns: it must not be negative",
+			(long long)timeout);
 	conn = object->conn;
 	(void)id128_format(&object->entry->id, hex);
 	r = connection_enter(conn);
@@ -413,7 +419,7 @@ int ostore_seal(struct ostore_object *object, bool keep_view)
 			r = fail(r, "seal of %s: replacing its mapping: %s", hex, strerror(-r));
 	}
 	if (r == 0) {
-		r = seal(object);
+		r = seal(object, timeout);
 		/* Writable again; or, if the memfd was sealed before things went wrong,
 		 * at least readable. */
 		if (r < 0 && draft->data &&
@@ -491,7 +497,7 @@ int order_put_draft(struct ostore *conn, const struct order *order, uint64_t siz
 		r = fail(r, "put of %s: writing %llu bytes: %s", order->hex, (unsigned long long)size,
 			strerror(-r));
 	else
-		r = seal(object);
+		r = seal(object, 0);
 	draft_end(object);
 	if (r == 0 && objectp) {
 		*objectp = object;

@@ -60,6 +60,20 @@ struct wire_item order_item(const struct order *order, uint64_t size);
 int order_put_draft(struct ostore *conn, const struct order *order, uint64_t size,
 	const struct iovec *pieces, size_t n, struct ostore_object **objectp);
 
+/* Private to draft.c and share.c.  Under conn->lock, but: data and size do not change while
+ * the draft is open, and the caller must not seal and use it at once. */
+struct draft {
+	struct draft *next; /* conn->drafts */
+	void *data;         /* NULL: 0 bytes, or nobody maps it */
+	uint64_t size;
+	int fd;             /* -1: sealed, joined, or the parent's */
+	bool sealing;       /* a thread is at it */
+	bool sealed;        /* data is a private view */
+	bool foreign;       /* the parent's: nothing of it is here */
+	bool shared;        /* others may map it: only the broker knows when they do not */
+	bool joined;        /* another process's, which has shared it */
+};
+
 /* Is the handle an unsealed object (of this process or of its parent)? */
 bool draft_is_open(const struct ostore_object *object);
 

@@ -36,6 +36,7 @@ src_client_libclient_la_SOURCES = \
 	src/client/resume.h \
 	src/client/service.c \
 	src/client/service.h \
+	src/client/share.c \
 	src/client/travel.c \
 	src/client/travel.h \
 	$(NULL)

@@ -104,6 +104,11 @@ int map_draft(int fd, uint64_t size, void **datap)
 	return r;
 }
 
+void map_end(void *data, uint64_t size)
+{
+	(void)munmap(data, size);
+}
+
 int map_over(int fd, uint64_t size, void *data, int prot)
 {
 	if (mmap(data, size, prot, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)

@@ -27,6 +27,8 @@ int map_over(int fd, uint64_t size, void *data, int prot);
 /* map_draft_again() - undo map_over(): shared and writable */
 int map_draft_again(int fd, uint64_t size, void *data);
 
+void map_end(void *data, uint64_t size);
+
 /* May memory of a memfd be huge pages when the mapping asks for them? */
 bool map_huge_pages_allowed(void);
 

@@ -480,12 +480,12 @@ int objects_record(struct ostore *conn, const struct wire_item *item, int fd,
 	enum grant_kind kind, struct grant *grant)
 {
 	CLEANUP_CLOSE int owned = fd;
-	bool draft = kind == GRANT_DRAFT;
+	bool draft = kind == GRANT_DRAFT || kind == GRANT_JOIN;
 	struct entry *entry = draft ? NULL : objects_lookup(conn, &item->id);
 	bool has_fd = item->flags & WIRE_ITEM_FD;
 	int r = 0;
 
-	*grant = (struct grant){ .fd = -1, .pinned = has_fd && !draft };
+	*grant = (struct grant){ .fd = -1, .pinned = has_fd && kind != GRANT_DRAFT };
 	if (entry && is_another(entry, item)) {
 		objects_unlist(conn, &item->id);
 		entry = NULL;

@@ -82,6 +82,7 @@ enum grant_kind {
 	GRANT_VIEW,  /* of a sealed object: its mapping or copy, one for all handles */
 	GRANT_COW,   /* of a sealed object: a writable mapping or copy of its own */
 	GRANT_DRAFT, /* of a draft: the fd is its memfd */
+	GRANT_JOIN,  /* of another's draft: likewise, and a pin */
 };
 
 /* objects_record() - a reply's item granted us a reference (and perhaps more)

@@ -779,6 +779,60 @@ static void a_draft_that_somebody_maps_cannot_be_sealed(void)
 	ostore_close(conn);
 }
 
+/* The wait, and other processes, are test_share.py's. */
+static void a_shared_draft_is_one_memory_and_sealed_when_all_have_left(void)
+{
+	struct ostore *conn = connect_or_die(), *other = connect_or_die();
+	struct ostore_object *draft, *joined, *again = NULL, *sealed;
+	ostore_token token, wrong;
+	ostore_id id;
+	char *bytes;
+
+	CHECK_INT(ostore_create(conn, 3 * MIB, NULL, &draft), 0);
+	id = *ostore_object_id(draft);
+	CHECK_INT(ostore_share(draft, &token), 0);
+	wrong = token;
+	wrong.bytes[0] ^= 1;
+	CHECK_FAILS(ostore_join(other, &id, &wrong, &joined), ENOENT);
+	CHECK_INT(ostore_join(other, &id, &token, &joined), 0);
+	CHECK_INT(ostore_size(joined), 3 * MIB);
+	bytes = ostore_buffer(joined);
+	CHECK(bytes && bytes != ostore_buffer(draft));
+	bytes[2 * MIB] = 5;
+	CHECK_INT(((char *)ostore_buffer(draft))[2 * MIB], 5);
+	CHECK_FAILS(ostore_seal(joined, false), EINVAL);
+	CHECK_FAILS(ostore_share(joined, &wrong), EINVAL);
+	CHECK_FAILS(ostore_dup(joined, &again), EINVAL);
+	CHECK_FAILS(ostore_seal_shared(draft, true, -1), EINVAL);
+	CHECK_FAILS(ostore_seal_shared(draft, true, 0), EBUSY);
+	CHECK(strstr(ostore_strerror(conn), "mapped for writing by pid") != NULL);
+	CHECK_FAILS(ostore_seal_shared(draft, false, 50000000), EBUSY);
+	((char *)ostore_buffer(draft))[0] = 6;
+	CHECK_INT(bytes[0], 6);
+	ostore_release(joined);
+	CHECK_INT(ostore_seal(draft, false), 0);
+	CHECK_FAILS(ostore_share(draft, &wrong), EINVAL);
+	CHECK_FAILS(ostore_join(other, &id, &token, &joined), EINVAL);
+	CHECK_INT(ostore_get(other, &id, 1, 0, 0, &sealed), 0);
+	CHECK_INT(((const char *)ostore_data(sealed))[0], 6);
+	CHECK_INT(((const char *)ostore_data(sealed))[2 * MIB], 5);
+	ostore_release(sealed);
+	ostore_release(draft);
+
+	CHECK_INT(ostore_create(conn, 100, NULL, &draft), 0);
+	CHECK_INT(ostore_share(draft, &token), 0);
+	id = *ostore_object_id(draft);
+	CHECK_INT(ostore_join(other, &id, &token, &joined), 0);
+	CHECK_INT(ostore_abort(draft), 0);
+	((char *)ostore_buffer(joined))[0] = 1; /* lost, and no harm */
+	CHECK_FAILS(ostore_join(other, &id, &token, &again), ENOENT);
+	CHECK_INT(ostore_abort(joined), 0);
+	CHECK_FAILS(ostore_share(NULL, &token), EINVAL);
+	CHECK_FAILS(ostore_join(conn, NULL, &token, &again), EINVAL);
+	ostore_close(other);
+	ostore_close(conn);
+}
+
 /* Both processes made their own mapping; neither inherited it. */
 static void every_process_sees_one_address(void)
 {
@@ -1679,6 +1733,7 @@ static const struct test tests[] = {
 	TEST(a_mapped_object_cannot_be_written),
 	TEST(a_sealed_memfd_refuses_writers),
 	TEST(a_draft_that_somebody_maps_cannot_be_sealed),
+	TEST(a_shared_draft_is_one_memory_and_sealed_when_all_have_left),
 	TEST(every_process_sees_one_address),
 	TEST(a_name_keeps_an_object),
 	TEST(a_lease_keeps_an_object_on_its_way),
