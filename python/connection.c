@@ -292,6 +292,37 @@ static PyObject *connection_import(PyObject *self, PyObject *args)
 	return finish_object(connection, r, handle);
 }
 
+static PyObject *connection_join(PyObject *self, PyObject *args)
+{
+	struct connection *connection = (struct connection *)self;
+	const char *id_bytes, *token_bytes;
+	Py_ssize_t id_size, token_size;
+	struct ostore_object *handle = NULL;
+	struct ostore *ostore;
+	ostore_token token;
+	ostore_id id;
+	int r;
+
+	if (!PyArg_ParseTuple(args, "y#y#:join", &id_bytes, &id_size, &token_bytes, &token_size) ||
+		parse_id(&id, id_bytes, id_size) < 0)
+		return NULL;
+	if (token_size != sizeof(token.bytes)) {
+		PyErr_SetString(PyExc_ValueError, "a token is 16 bytes");
+		return NULL;
+	}
+	memcpy(token.bytes, token_bytes, sizeof(token.bytes));
+	ostore = connection_enter(connection);
+	if (!ostore)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	r = ostore_join(ostore, &id, &token, &handle);
+	Py_END_ALLOW_THREADS
+	if (r < 0)
+		(void)raise_error(module_state_of(self), r);
+	connection_leave(connection);
+	return r < 0 ? NULL : draft_new(connection, handle);
+}
+
 static PyObject *connection_lookup(PyObject *self, PyObject *args)
 {
 	struct connection *connection = (struct connection *)self;
@@ -455,6 +486,8 @@ static PyMethodDef connection_methods[] = {
 	{"import_", connection_import, METH_VARARGS,
 		"import_(id, token, /) -> Object\n\n"
 		"Load a reference that travelled, without waiting for it (ostore_import_begin)."},
+	{"join", connection_join, METH_VARARGS,
+		"join(id, token, /) -> Draft\n\nAnother process's draft, writable (ostore_join)."},
 	{"flush", connection_flush, METH_NOARGS,
 		"flush() -> None\n\nSend what was put off (ostore_flush)."},
 	{"hold", connection_hold, METH_VARARGS,

@@ -30,6 +30,7 @@ ostore_python_tests = \
 	python/tests/test_format.py \
 	python/tests/test_interface.py \
 	python/tests/test_processes.py \
+	python/tests/test_share.py \
 	python/tests/test_travel.py \
 	python/tests/test_trust.py \
 	$(NULL)

@@ -36,6 +36,7 @@ struct draft {
 	struct ostore_object *handle; /* NULL: moved or aborted, or another thread seals it */
 	bool exposed;                 /* somebody may know the address */
 	bool sealed, aborted;
+	bool shared; /* others may write it */
 };
 
 /* Where views of nothing point; aligned like everything else. */
@@ -283,6 +284,8 @@ PyType_Spec object_spec = {
 
 /* ---- drafts ---- */
 
+#define SEAL_SLICE_NS 200000000 /* of the wait for other processes that write */
+
 PyObject *draft_new(struct connection *connection, struct ostore_object *handle)
 {
 	struct module_state *state = module_state_of((PyObject *)connection);
@@ -357,13 +360,17 @@ static int draft_take_reference(struct draft *draft, struct ostore_object *handl
 	return r;
 }
 
-static PyObject *draft_seal(PyObject *self, PyObject *unused)
+static PyObject *draft_seal(PyObject *self, PyObject *args)
 {
+	long long timeout;
+	int64_t deadline, left;
 	struct draft *draft = (struct draft *)self;
 	struct ostore_object *handle = draft->handle, *reference;
 	bool keep_view = draft->exposed;
 	int r;
 
+	if (!PyArg_ParseTuple(args, "L:seal", &timeout))
+		return NULL;
 	if (draft->sealed) {
 		PyErr_SetString(PyExc_ValueError, "the draft is sealed");
 		return NULL;
@@ -371,11 +378,13 @@ static PyObject *draft_seal(PyObject *self, PyObject *unused)
 	if (draft_check(draft) < 0 || !connection_enter(draft->connection))
 		return NULL;
 	draft->handle = NULL;
-	do {
+	deadline = deadline_after(timeout);
+	do { /* between two slices a signal can end it */
+		left = timeout == 0 ? 0 : deadline_left(deadline);
 		Py_BEGIN_ALLOW_THREADS
-		r = ostore_seal(handle, keep_view);
+		r = ostore_seal_shared(handle, keep_view, left < SEAL_SLICE_NS ? left : SEAL_SLICE_NS);
 		Py_END_ALLOW_THREADS
-	} while (r == -EINTR && PyErr_CheckSignals() == 0);
+	} while (r == -EBUSY && draft->shared && left > 1 && PyErr_CheckSignals() == 0);
 	if (r < 0) {
 		draft->handle = handle;
 	} else {
@@ -405,9 +414,34 @@ static PyObject *draft_abort(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
+static PyObject *draft_share(PyObject *self, PyObject *unused)
+{
+	struct draft *draft = (struct draft *)self;
+	ostore_token token;
+	ostore_id id;
+	int r;
+
+	if (draft_check(draft) < 0 || !connection_enter(draft->connection))
+		return NULL;
+	id = *ostore_object_id(draft->handle);
+	draft->shared = true;
+	Py_BEGIN_ALLOW_THREADS
+	r = ostore_share(draft->handle, &token);
+	Py_END_ALLOW_THREADS
+	connection_leave(draft->connection);
+	if (r < 0)
+		return raise_error(module_state_of(self), r);
+	return Py_BuildValue("(y#y#)", (const char *)id.bytes, (Py_ssize_t)sizeof id.bytes,
+		(const char *)token.bytes, (Py_ssize_t)sizeof token.bytes);
+}
+
 static PyMethodDef draft_methods[] = {
-	{"seal", draft_seal, METH_NOARGS,
-		"seal() -> Object\n\nPublish the draft; views of it stay readable (ostore_seal)."},
+	{"seal", draft_seal, METH_VARARGS,
+		"seal(timeout, /) -> Object\n\n"
+		"Publish the draft; views of it stay readable (ostore_seal_shared)."},
+	{"share", draft_share, METH_NOARGS,
+		"share() -> tuple[bytes, bytes]\n\n"
+		"The id, and the token by which others may write it too (ostore_share)."},
 	{"abort", draft_abort, METH_NOARGS,
 		"abort() -> None\n\nGive the draft up, at once or when its last view is gone (ostore_abort)."},
 	{NULL, NULL, 0, NULL},

@@ -14,7 +14,7 @@ ostore-python(7) is the manual.
 from . import _dask as _dask  # teach the picklers
 from . import _travel as _travel
 from ._client import Client
-from ._draft import Draft
+from ._draft import Draft, SharedDraft
 from ._errors import (
     BrokerUnavailable,
     Error,
@@ -45,6 +45,7 @@ from ._session import (
     list,
     lookup,
     memory,
+    open_draft,
     put,
     put_many,
     set_attributes,
@@ -70,6 +71,7 @@ __all__ = [
     "ObjectStoreFullError",
     "OutOfDiskError",
     "PermissionDenied",
+    "SharedDraft",
     "configure",
     "contains",
     "create",
@@ -84,6 +86,7 @@ __all__ = [
     "init",
     "lookup",
     "memory",
+    "open_draft",
     "put",
     "put_many",
     "set_attributes",

@@ -241,6 +241,16 @@ class Client:
         attributes = self._attributes(labels, ttl, priority, pin)
         return Draft._of(self, self._create(nbytes, bytes(metadata), id, name, mode, timeout, attributes))
 
+    def open_draft(self, shared):
+        """open_draft(shared) -> Draft
+
+        A draft that another process has shared, over the same memory: write
+        array or buffer, then close() it. Only its creator can seal it. What is
+        written to one that was aborted meanwhile is lost. Wraps ostore_join(3).
+        """
+        draft = self._connection.join(bytes.fromhex(shared._id), shared._token)
+        return Draft._of(self, draft, shared._shape, shared._dtype, joined=True)
+
     def _create(self, nbytes, metadata, id, name, mode, timeout, attributes):
         if not 0 <= nbytes < 1 << 63:
             raise ValueError(f"an object cannot have {nbytes} bytes")

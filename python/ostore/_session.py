@@ -186,6 +186,10 @@ def create(
     )
 
 
+def open_draft(shared):
+    return (_client or current()).open_draft(shared)
+
+
 def get_buffer(ref, *, timeout=None):
     return (_client or current()).get_buffer(ref, timeout=timeout)
 
@@ -237,6 +241,6 @@ def configure(key, value):
 
 
 # What a function does is said once, by the method.
-for _function in (put, put_many, get, get_async, wait, wait_async, events, empty, create, get_buffer, get_metadata, contains, hold, lookup, unhold, delete,
+for _function in (put, put_many, get, get_async, wait, wait_async, events, empty, create, open_draft, get_buffer, get_metadata, contains, hold, lookup, unhold, delete,
                   set_attributes, list, memory, stats, configure):
     _function.__doc__ = getattr(Client, _function.__name__).__doc__

@@ -13,9 +13,9 @@ import support
 import ostore
 from ostore import _ostore
 
-FUNCTIONS = """init shutdown put put_many get wait empty create get_buffer get_metadata contains hold lookup unhold delete
+FUNCTIONS = """init shutdown put put_many get wait empty create open_draft get_buffer get_metadata contains hold lookup unhold delete
 set_attributes list memory stats configure get_async wait_async events""".split()
-CLASSES = "Client Draft Events ObjectRef".split()
+CLASSES = "Client Draft Events ObjectRef SharedDraft".split()
 ERRORS = """Error ObjectStoreFullError ObjectNotFoundError ObjectExistsError ObjectLostError GetTimeoutError
 OutOfDiskError PermissionDenied BrokerUnavailable""".split()
 CLIENT_METHODS = [name for name in FUNCTIONS if name not in ("init", "shutdown")]
