@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* core_request(): checks that hold for every request, and who carries it out. */
+#include "core/attribute.h"
 #include "core/connection.h"
 #include "core/core.h"
 #include "core/event.h"
@@ -116,6 +117,7 @@ void core_request(struct core *core, int64_t now, uint32_t conn, const struct wi
 	uint32_t made = CORE_NO_CONN;
 
 	event_begin(core, now);
+	attributes_expire(core); /* its tick may come after this, and nobody shall see what is over */
 	carry_out(core, conn, request, fd, &made);
 	if (child)
 		*child = made;

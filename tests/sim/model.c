@@ -610,6 +610,11 @@ void model_tick(struct model *m)
 			m->leases[i].used = false;
 			model_holders_changed(m, m->leases[i].object);
 		}
+	model_expire(m);
+}
+
+void model_expire(struct model *m)
+{
 	for (int i = 0; i < OBJECTS; i++)
 		if (m->objects[i].live && m->objects[i].expires &&
 			m->objects[i].expires <= m->now) {

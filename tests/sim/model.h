@@ -231,6 +231,8 @@ void model_sealed(struct model *model, uint32_t ticket, int result);
 void model_closed(struct model *model, int fd);
 void model_pool_filled(struct model *model, uint64_t size, int result, int fd);
 void model_tick(struct model *model);
+/* The times to live that are over end: a tick does that, and each request before all else. */
+void model_expire(struct model *model);
 void model_configure(struct model *model, const struct core_config *config);
 void model_limit(struct model *model, uint64_t bytes);
 

@@ -392,6 +392,7 @@ static void send_request(struct world *w, struct event *event)
 		request_print(request);
 	}
 	w->coverage->requests[request->type]++;
+	model_expire(&w->model);
 	model_request(&w->model, event->conn, request);
 	core_request(w->core, w->now, event->conn, request_encode(&w->scratch, request),
 		request->fd, &child);

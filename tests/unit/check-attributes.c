@@ -287,6 +287,25 @@ START_TEST(a_time_that_ends_while_the_worker_is_dead_ends)
 }
 END_TEST
 
+/* A busy broker reads requests before it looks at the time. */
+START_TEST(nobody_sees_what_is_over_though_no_tick_was)
+{
+	uint32_t a;
+
+	world_start(w);
+	a = connect_as(w, 1000);
+	put_idle(a, 1, (struct wire_item){ .ttl_ns = SECOND });
+	put_idle(a, 2, (struct wire_item){ .ttl_ns = SECOND });
+	w->now += SECOND - 1;
+	ck_assert(exists(w, 1));
+	w->now += 1;
+	ck_assert_int_eq(set(a, 1, (struct wire_item){ .flags = WIRE_ITEM_TTL }), -ENOENT);
+	ck_assert(!exists(w, 1) && !exists(w, 2));
+	put(w, a, 2, 10); /* the id is free */
+	world_end(w);
+}
+END_TEST
+
 START_TEST(a_time_is_set_anew_or_taken_away)
 {
 	uint32_t a;
@@ -646,6 +665,7 @@ int main(void)
 		a_set_that_is_sent_again_changes_nothing_twice,
 		an_object_goes_when_its_time_ends_whoever_holds_it,
 		a_time_that_ends_while_the_worker_is_dead_ends,
+		nobody_sees_what_is_over_though_no_tick_was,
 		a_time_is_set_anew_or_taken_away,
 		very_many_times_end_in_steps,
 		the_lowest_priority_goes_first,
