@@ -17,6 +17,9 @@ static enum status parse_changes(struct invocation *inv, struct ostore_changes *
 	changes->set_ttl = ttl;
 	if (ttl && strcmp(ttl, "none") != 0)
 		status = option_seconds(inv, "ttl", 0, &changes->ttl);
+	if (!status && ttl && changes->ttl == 0 && strcmp(ttl, "none") != 0)
+		return usage(inv->command, "--ttl %s: an object must live longer than that; rm deletes it, "
+					   "and none takes its time to live away", ttl);
 	if (!status)
 		status = option_integer(inv, "priority", -OSTORE_PRIORITY_MAX, OSTORE_PRIORITY_MAX, 0,
 			&priority);
