@@ -11,6 +11,7 @@ See Client._remember().
 
 import re
 import threading
+import time
 import weakref
 
 from ._errors import Error
@@ -106,7 +107,12 @@ class ObjectRef:
         return load_reference, (self._id, journey, self._client._address)
 
 
-_thread = threading.local()  # journey: of the pickle that this thread is making
+# journey: of the pickle that this thread is making; arrived: the token of the last one that it
+# loaded, and until when it is not waited for again
+_thread = threading.local()
+
+# For so long after a load a lease is surely there: a load extends it.
+_SURE_SECONDS = 0.1
 
 
 class Journey:
@@ -148,6 +154,8 @@ def load_reference(id, token, address):
 
     What a pickled reference loads with: the process's client takes a reference,
     connecting first if there is none, to the sender's broker if no other is found.
+    The first reference of a pickle waits for the answer, so that a pickle that is
+    loaded too late raises here; the others, whose leases are as old, do not.
     """
     from . import _session
 
@@ -157,4 +165,8 @@ def load_reference(id, token, address):
     self._client = client
     self._object = client._connection.import_(id, token)
     self._recent = None
+    arrived, until = getattr(_thread, "arrived", (None, 0))
+    if token != arrived or time.monotonic() > until:
+        self._object.size  # waits for the answer
+        _thread.arrived = token, time.monotonic() + _SURE_SECONDS
     return self
