@@ -411,6 +411,9 @@ struct ostore_stats {
 	uint64_t configured_capacity_bytes; /* more than capacity_bytes when the machine is short of memory */
 	uint64_t used_bytes; /* of capacity_bytes, all that counts; more after that was lowered */
 	const char *capacity_limited_by; /* why capacity_bytes is less than configured; "" when it is not */
+	uint64_t pack_bytes;   /* of used_bytes, memory in which small objects live together; of it, */
+	uint64_t packed_bytes; /* what these objects take up */
+	uint64_t packed_objects;
 };
 
 struct ostore_setting {

@@ -341,6 +341,9 @@ static PyObject *stats_dict(const struct ostore_stats *stats, const char *addres
 			    set_u64(dict, "pinned_bytes", stats->pinned_bytes) < 0 ||
 			    set_u64(dict, "spilled_bytes", stats->spilled_bytes) < 0 ||
 			    set_u64(dict, "pool_bytes", stats->pool_bytes) < 0 ||
+			    set_u64(dict, "pack_bytes", stats->pack_bytes) < 0 ||
+			    set_u64(dict, "packed_bytes", stats->packed_bytes) < 0 ||
+			    set_u64(dict, "packed_objects", stats->packed_objects) < 0 ||
 			    set(dict, "objects", objects_dict(stats)) < 0 ||
 			    set_u64(dict, "clients", stats->clients) < 0 ||
 			    set_u64(dict, "queue_length", stats->queue_length) < 0 ||

@@ -100,6 +100,9 @@ enum status cmd_status(struct invocation *inv)
 	writer_size(writer, "pinned_bytes", stats->pinned_bytes);
 	writer_size(writer, "spilled_bytes", stats->spilled_bytes);
 	writer_size(writer, "pool_bytes", stats->pool_bytes);
+	writer_size(writer, "pack_bytes", stats->pack_bytes);
+	writer_size(writer, "packed_bytes", stats->packed_bytes);
+	writer_count(writer, "packed_objects", stats->packed_objects);
 	write_objects(writer, stats);
 	writer_count(writer, "clients", stats->clients);
 	writer_count(writer, "queue_length", stats->queue_length);

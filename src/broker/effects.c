@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/worker.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 
 #define CLOSE_HERE_BYTES (256U << 10) /* 50 us at the most */
@@ -62,9 +63,18 @@ static void deliver(struct broker *broker, const struct completion *done)
 		core_pool_filled(core, broker->now, done->ticket, done->result, done->fd,
 			done->identity.inode, done->identity.size);
 		return;
+	case CORE_PACK_OPEN:
+		core_pack_opened(core, broker->now, done->ticket, done->result, done->fd,
+			done->identity.inode);
+		return;
+	case CORE_PACK_WRITE:
+	case CORE_PACK_PUNCH:
+		core_packed(core, broker->now, done->ticket, done->result);
+		return;
 	case CORE_REPLY:
 	case CORE_CLOSE_STRANGER:
 	case CORE_DISCONNECT:
+	case CORE_PACK_GIVE:
 		break;
 	}
 	assert(!"an effect without an answer");
@@ -101,7 +111,7 @@ static void reply(struct broker *broker, const struct core_effect *effect)
 		return;
 	default:
 		output_reply(broker, c, &effect->reply, effect->fds, effect->n_fds,
-			effect->inline_fds);
+			effect->inline_places);
 	}
 }
 
@@ -141,8 +151,11 @@ static void make(struct broker *broker, const struct core_effect *effect)
 		if (done.result == 1)
 			return;
 	} else {
-		done.fd = effect->data || effect->seal
-			? memfd_make_sealed(&done.identity, effect->data, effect->data_size)
+		const void *data = effect->from_pack ? broker->pack.bytes + effect->offset
+						     : effect->data;
+
+		done.fd = data || effect->seal
+			? memfd_make_sealed(&done.identity, data, effect->data_size)
 			: memfd_make(&done.identity, effect->size, true);
 		done.result = done.fd < 0 ? done.fd : 0;
 		if (done.fd < 0)
@@ -191,6 +204,8 @@ static void close_memfd(struct broker *broker, const struct core_effect *effect)
 	};
 
 	output_closing(broker, effect->fd);
+	if (effect->fd == broker->pack.fd)
+		pack_file_unmap(&broker->pack);
 	if ((effect->size > CLOSE_HERE_BYTES || broker->n_closed_here >= CLOSES_A_TURN) &&
 			crew_submit(broker->crew, &job) == 0)
 		return;
@@ -216,6 +231,32 @@ static void fill_pool(struct broker *broker, const struct core_effect *effect)
 
 	done.result = crew_submit(broker->crew, &job);
 	if (done.result < 0)
+		complete(broker, &done);
+}
+
+static void open_pack(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = { .effect = CORE_PACK_OPEN, .ticket = effect->ticket };
+
+	done.fd = broker_pack_open(broker, effect->size, &done.identity);
+	done.result = MIN(done.fd, 0);
+	complete(broker, &done);
+}
+
+static void write_pack(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = { .effect = CORE_PACK_WRITE, .ticket = effect->ticket };
+
+	done.result = broker_pack_write(broker, effect->writes, effect->n_writes);
+	complete(broker, &done);
+}
+
+static void punch_pack(struct broker *broker, const struct core_effect *effect)
+{
+	struct completion done = { .effect = CORE_PACK_PUNCH, .ticket = effect->ticket };
+
+	done.result = pack_file_punch(&broker->pack, effect->offset, effect->size);
+	if (effect->ticket)
 		complete(broker, &done);
 }
 
@@ -254,6 +295,18 @@ static void execute(struct broker *broker, const struct core_effect *effect)
 		return;
 	case CORE_POOL_FILL:
 		fill_pool(broker, effect);
+		return;
+	case CORE_PACK_OPEN:
+		open_pack(broker, effect);
+		return;
+	case CORE_PACK_WRITE:
+		write_pack(broker, effect);
+		return;
+	case CORE_PACK_GIVE:
+		output_giving(broker, effect->offset);
+		return;
+	case CORE_PACK_PUNCH:
+		punch_pack(broker, effect);
 		return;
 	}
 	assert(!"an effect that the worker does not know");

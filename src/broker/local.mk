@@ -10,6 +10,7 @@ src_broker_libbroker_la_SOURCES = \
 	src/broker/listener.c \
 	src/broker/loop.c \
 	src/broker/output.c \
+	src/broker/pack.c \
 	src/broker/peer.c \
 	src/broker/recover.c \
 	src/broker/report.c \

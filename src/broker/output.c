@@ -24,7 +24,8 @@
  *  - an item with bytes has no pin, and somebody else may delete the object: the
  *    bytes are read now, and kept with the item.
  * Both are found through a count per descriptor, so that a close costs nothing
- * while nobody is behind.
+ * while nobody is behind.  For an object in the pack it is the place that ends
+ * (output_giving()): something else may be written there, or the object has moved.
  */
 #include <assert.h>
 #include <errno.h>
@@ -51,7 +52,7 @@ struct outgoing {
 	TAILQ_ENTRY(outgoing) queue;
 	struct wire_reply reply;
 	const int *fds;
-	const int *inline_fds;
+	const struct core_place *places;
 	uint32_t n_fds;
 	uint32_t next_item, next_fd, next_holder, next_field;
 	bool begun;   /* a packet of it was sent: also one of nothing but a status is */
@@ -112,9 +113,9 @@ static void bump_items(struct bump *bump, struct outgoing *to, const struct outg
 	to->n_fds = from->n_fds - from->next_fd;
 	to->fds = bump_copy(bump, from->fds ? from->fds + from->next_fd : NULL,
 		to->n_fds * sizeof(int));
-	if (from->inline_fds)
-		to->inline_fds = bump_copy(bump, from->inline_fds + from->next_item,
-			n * sizeof(int));
+	if (from->places)
+		to->places = bump_copy(bump, from->places + from->next_item,
+			n * sizeof(struct core_place));
 }
 
 static void bump_rest(struct bump *bump, struct outgoing *to, const struct outgoing *from)
@@ -176,14 +177,27 @@ static int outgoing_copy(struct outgoing **outp, const struct outgoing *from, si
 
 static bool is_inline(const struct outgoing *out, uint32_t item)
 {
-	return (out->reply.items[item].flags & WIRE_ITEM_INLINE) && out->inline_fds &&
-		!out->reply.items[item].data && out->inline_fds[item] >= 0;
+	return (out->reply.items[item].flags & WIRE_ITEM_INLINE) && out->places &&
+		!out->reply.items[item].data && out->places[item].fd != CORE_PLACE_NONE;
+}
+
+static uint32_t *packed_uses(struct broker *broker, uint64_t offset)
+{
+	return &broker->packed_uses[offset * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (PACKED_USES - 1)];
 }
 
 static void add_use(struct broker *broker, int fd, uint32_t add)
 {
 	if ((size_t)fd < broker->n_queued_uses)
 		broker->queued_uses[fd] += add;
+}
+
+static void add_place_use(struct broker *broker, const struct core_place *place, uint32_t add)
+{
+	if (place->fd == CORE_PLACE_PACK)
+		*packed_uses(broker, place->offset) += add;
+	else
+		add_use(broker, place->fd, add);
 }
 
 /* Of the next items and descriptors, so many. */
@@ -194,7 +208,7 @@ static void count_uses(struct broker *broker, const struct outgoing *out, uint32
 		add_use(broker, out->fds[out->next_fd + i], add);
 	for (uint32_t i = 0; i < n_items; i++)
 		if (is_inline(out, out->next_item + i))
-			add_use(broker, out->inline_fds[out->next_item + i], add);
+			add_place_use(broker, &out->places[out->next_item + i], add);
 }
 
 static void count_all_uses(struct broker *broker, const struct outgoing *out, uint32_t add)
@@ -215,23 +229,6 @@ static void outgoing_free(struct outgoing *out)
 }
 
 /* ---- sending ---- */
-
-static int read_object(int fd, char *to, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pread(fd, to + done, size - done, (off_t)done);
-
-		if (n == 0)
-			return -EIO;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			done += (size_t)n;
-	}
-	return 0;
-}
 
 /* Chooses the items of the next packet. */
 static void choose_items(const struct outgoing *out, uint32_t window, struct wire_reply *packet,
@@ -254,14 +251,14 @@ static void choose_items(const struct outgoing *out, uint32_t window, struct wir
 	*n_fdsp = n_fds;
 }
 
-/* The bytes of objects go from their memfds straight into the packet. */
+/* The bytes of objects go from where they are straight into the packet. */
 static int fill_holes(struct broker *broker, const struct outgoing *out, uint32_t n_items)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < n_items && r == 0; i++)
 		if (broker->holes[i])
-			r = read_object(out->inline_fds[out->next_item + i], broker->holes[i],
+			r = broker_pack_read(broker, &out->places[out->next_item + i], broker->holes[i],
 				out->reply.items[out->next_item + i].data_size);
 	return r;
 }
@@ -481,13 +478,13 @@ static void send_or_queue(struct broker *broker, struct connection *c, struct ou
 }
 
 void output_reply(struct broker *broker, struct connection *c, const struct wire_reply *reply,
-	const int *fds, uint32_t n_fds, const int *inline_fds)
+	const int *fds, uint32_t n_fds, const struct core_place *places)
 {
 	struct outgoing out = {
 		.reply = *reply,
 		.fds = fds,
 		.n_fds = n_fds,
-		.inline_fds = inline_fds,
+		.places = places,
 	};
 
 	send_or_queue(broker, c, &out);
@@ -509,7 +506,7 @@ static int rescue(struct broker *broker, struct connection *c, struct outgoing *
 
 	if (!rescued)
 		return -ENOMEM;
-	r = read_object(out->inline_fds[item], rescued->bytes, items[item].data_size);
+	r = broker_pack_read(broker, &out->places[item], rescued->bytes, items[item].data_size);
 	if (r < 0) {
 		free(rescued);
 		return r;
@@ -517,25 +514,31 @@ static int rescue(struct broker *broker, struct connection *c, struct outgoing *
 	rescued->next = out->rescued;
 	out->rescued = rescued;
 	items[item].data = rescued->bytes;
-	add_use(broker, out->inline_fds[item], (uint32_t)-1);
+	add_place_use(broker, &out->places[item], (uint32_t)-1);
 	out->bytes += items[item].data_size;
 	add_bytes(c, items[item].data_size);
 	return 0;
 }
 
-static void connection_closing(struct broker *broker, struct connection *c, int fd)
+static bool is_at(const struct core_place *place, const struct core_place *ends)
+{
+	return place->fd == ends->fd && place->offset == ends->offset;
+}
+
+static void connection_losing(struct broker *broker, struct connection *c,
+	const struct core_place *ends)
 {
 	struct outgoing *out;
 
 	TAILQ_FOREACH(out, &c->output, queue) {
 		for (uint32_t i = out->next_fd; i < out->n_fds; i++)
-			if (out->fds[i] == fd) {
+			if (out->fds[i] == ends->fd) {
 				connection_fail(broker, c,
 					"it gave back an object before it had received it");
 				return;
 			}
 		for (uint32_t i = out->next_item; i < out->reply.n_items; i++)
-			if (is_inline(out, i) && out->inline_fds[i] == fd &&
+			if (is_inline(out, i) && is_at(&out->places[i], ends) &&
 					(rescue(broker, c, out, i) < 0 ||
 					is_too_long(c))) {
 				connection_fail(broker, c, "it does not read its replies");
@@ -544,16 +547,30 @@ static void connection_closing(struct broker *broker, struct connection *c, int 
 	}
 }
 
-void output_closing(struct broker *broker, int fd)
+static void place_ends(struct broker *broker, const struct core_place *place)
 {
 	struct connection *c, *next;
 
-	if ((size_t)fd < broker->n_queued_uses && broker->queued_uses[fd] == 0)
-		return;
 	for (c = TAILQ_FIRST(&broker->blocked); c; c = next) {
 		next = TAILQ_NEXT(c, blocked);
-		connection_closing(broker, c, fd);
+		connection_losing(broker, c, place);
 	}
+}
+
+void output_closing(struct broker *broker, int fd)
+{
+	const struct core_place place = { .fd = fd };
+
+	if ((size_t)fd >= broker->n_queued_uses || broker->queued_uses[fd] > 0)
+		place_ends(broker, &place);
+}
+
+void output_giving(struct broker *broker, uint64_t offset)
+{
+	const struct core_place place = { .fd = CORE_PLACE_PACK, .offset = offset };
+
+	if (*packed_uses(broker, offset) > 0)
+		place_ends(broker, &place);
 }
 
 void output_acked(struct connection *c, uint32_t fds_acked)

@@ -66,6 +66,9 @@ static bool is_what_it_says(const struct core_fd *fd)
 	case CORE_FD_OBJECT:
 	case CORE_FD_POOL:
 		return memfd_identify(fd->fd, &identity) == 0 && identity.inode == fd->inode;
+	case CORE_FD_PACK:
+		return memfd_identify(fd->fd, &identity) == 0 && identity.inode == fd->inode &&
+			identity.size == fd->size;
 	case CORE_FD_CALL:
 	case CORE_FD_SERVICE:
 		/* A peer that hung up in the meantime still has its name. */
@@ -222,6 +225,14 @@ static int restore_connections(struct broker *broker, const struct named *named,
 	return 0;
 }
 
+static int map_pack(struct broker *broker, const struct named *named)
+{
+	for (size_t i = 0; i < named->n; i++)
+		if (named->fds[i].kind == CORE_FD_PACK)
+			return pack_file_map(&broker->pack, named->fds[i].fd, named->fds[i].size);
+	return 0;
+}
+
 /* The tables name what is not there: tell the core, and forget it ourselves.  An
  * earlier worker is at fault, or the supervisor: it does not happen in a crash.
  * Return: was there anything? */
@@ -253,6 +264,8 @@ int broker_recover(struct broker *broker)
 	while (r == 0 && drop_lost(broker, &named));
 	if (r == 0)
 		r = close_unnamed(broker, &named);
+	if (r == 0)
+		r = map_pack(broker, &named);
 	if (r == 0)
 		r = broker_open(broker);
 	if (r == 0)

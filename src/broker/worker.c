@@ -28,6 +28,7 @@ static int broker_init(struct broker *broker, const struct broker_options *optio
 		.epoll_fd = -1,
 		.signal_fd = -1,
 		.tombstone = -1,
+		.pack = PACK_FILE_NONE,
 		.accept_again = FOREVER_NS,
 		.held_due = FOREVER_NS,
 		.output_again = FOREVER_NS,
@@ -71,6 +72,7 @@ void broker_end(struct broker *broker)
 	loop_deinit(broker);
 	connections_free_ended(broker);
 	broker->core = core_close(broker->core);
+	pack_file_unmap(&broker->pack);
 	wire_scratch_deinit(&broker->decoded);
 	free(broker->completions);
 	free(broker->holes);

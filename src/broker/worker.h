@@ -17,10 +17,11 @@
  * left.  For the same reason nothing ends a connection on the spot: it is doomed,
  * and broker_settle() ends it.
  *
- * A 4 KiB PUT that finds the worker awake costs recvmsg, memfd_create, pwrite,
- * F_ADD_SEALS, fstat (the inode, by which the heir knows it again) and sendmsg; a
- * 4 KiB GET costs recvmsg, pread and sendmsg.  One epoll_wait that does not sleep
- * comes with every 16 packets.  A release costs recvmsg, and a dropped object close.
+ * A 4 KiB PUT or GET that finds the worker awake costs recvmsg and sendmsg: the
+ * bytes are copied into or out of the pack, which is mapped.  One epoll_wait that does
+ * not sleep comes with every 16 packets.  A release costs recvmsg.  When a small object
+ * is mapped, that costs memfd_create, pwrite, F_ADD_SEALS and fstat (the inode, by which
+ * the heir knows it again).
  */
 #ifndef BROKER_WORKER_H
 #define BROKER_WORKER_H
@@ -35,6 +36,7 @@
 #include "core/core.h"
 #include "ds/hash.h"
 #include "memory/crew.h"
+#include "memory/pack-file.h"
 #include "util/socket.h"
 #include "util/spin.h"
 #include "util/text.h"
@@ -50,6 +52,7 @@
 #define TRICKLE_BYTES      (1U << 20) /* that wait for acknowledgements: one request is read each */
 #define TRICKLE_NS         (INT64_C(5) * 1000000)
 #define QUEUED_BYTES_PER_UID (64U << 20) /* of those that all connections of a uid do not */
+#define PACKED_USES        4096
 #define N_HOT              4
 
 struct broker;
@@ -144,7 +147,7 @@ struct connection {
 /* ---- the worker ---- */
 
 struct completion {
-	enum core_effect_type effect; /* MAKE ADOPT SEAL CLOSE POOL_FILL */
+	enum core_effect_type effect; /* MAKE ADOPT SEAL CLOSE POOL_FILL PACK_... */
 	uint32_t ticket;
 	int result;
 	int fd;
@@ -208,6 +211,9 @@ struct broker {
 	void **holes;   /* WIRE_ITEMS_MAX: where in it bytes of objects go */
 	uint32_t *queued_uses; /* by descriptor: how many queued items name it */
 	size_t n_queued_uses;
+	uint32_t packed_uses[PACKED_USES]; /* likewise of the pack's places, by a hash of the offset */
+
+	struct pack_file pack;
 
 	/* effects.c */
 	struct completion *completions;
@@ -306,17 +312,28 @@ void user_put(struct broker *broker, struct user *user);
 uint32_t user_window(const struct broker *broker, const struct user *user);
 
 /* output.c */
-/* @fds, @inline_fds: as in struct core_effect.  Everything is borrowed for the call only. */
+/* @fds, @places: as in struct core_effect.  Everything is borrowed for the call only. */
 void output_reply(struct broker *broker, struct connection *connection,
-	const struct wire_reply *reply, const int *fds, uint32_t n_fds, const int *inline_fds);
+	const struct wire_reply *reply, const int *fds, uint32_t n_fds,
+	const struct core_place *places);
 /* Go on with what is queued. */
 void output_flush(struct broker *broker, struct connection *connection);
 void output_clear(struct broker *broker, struct connection *connection);
 /* This memfd of ours is about to be closed. */
 void output_closing(struct broker *broker, int fd);
+/* What is at this offset of the pack may change after this. */
+void output_giving(struct broker *broker, uint64_t offset);
 /* The peer says that it has received so many descriptors in all. */
 void output_acked(struct connection *connection, uint32_t fds_acked);
 int64_t output_tick(struct broker *broker);
+
+/* pack.c */
+/* Return: the pack's descriptor, or negative errno. */
+int broker_pack_open(struct broker *broker, uint64_t size, struct memfd_identity *identity);
+int broker_pack_write(struct broker *broker, const struct core_pack_write *writes, uint32_t n);
+/* The bytes of an object, from the pack or a memfd.  Return: 0 or negative errno. */
+int broker_pack_read(const struct broker *broker, const struct core_place *place, char *to,
+	size_t size);
 
 /* effects.c */
 void broker_settle(struct broker *broker);

@@ -284,6 +284,9 @@ static const struct {
 	NUMBER("generation", generation),
 	NUMBER("configured_capacity_bytes", configured_capacity_bytes),
 	NUMBER("used_bytes", used_bytes),
+	NUMBER("pack_bytes", pack_bytes),
+	NUMBER("packed_bytes", packed_bytes),
+	NUMBER("packed_objects", packed_objects),
 #undef NUMBER
 };
 

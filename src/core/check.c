@@ -11,6 +11,7 @@
 #include "core/holding.h"
 #include "core/make.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/state.h"
 
 #define CHECK(condition) check((condition), #condition, __LINE__)
@@ -48,8 +49,8 @@ static size_t list_length(const struct list *list)
 /* ---- objects ---- */
 
 struct object_sums {
-	uint64_t data, metadata, pinned, victim_bytes;
-	uint32_t n_created, n_resident, n_deleted, n_fds, n_victims;
+	uint64_t data, metadata, pinned, victim_bytes, packed;
+	uint32_t n_created, n_resident, n_deleted, n_fds, n_victims, n_victim_fds, n_packed;
 	uint32_t n_used, n_expiries;
 };
 
@@ -88,12 +89,12 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 	if (deleted) {
 		CHECK(index_list_empty(&object->names) && index_list_empty(&object->leases));
 		CHECK(n_holdings > 0);
-		CHECK(record->fd < 0 || pins > 0);
+		CHECK(!object_has_memory(record) || pins > 0);
 		sums->n_deleted++;
 	} else {
 		EQUAL(object_find(core, &record->id), o);
 		CHECK(gone_find(core, &record->id) == NULL);
-		CHECK(record->fd >= 0);
+		CHECK(object_has_memory(record));
 		if (record->state == WIRE_CREATED) {
 			CHECK(n_holdings > 0 && refs > 0);
 			CHECK(!object->sealing || pins == 0);
@@ -104,20 +105,28 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 		}
 	}
 	victim = record->state == WIRE_RESIDENT && !record->flags && !refs && !pins &&
+		 !object->wanted &&
 		 index_list_empty(&object->names) && index_list_empty(&object->leases);
 	CHECK(victim == index_linked(&object->victim_link));
 	CHECK(deleted || victim == index_linked(&object->own_link));
 	if (victim) {
 		sums->n_victims++;
-		sums->victim_bytes += object_bytes(core, o) + object_metadata_bytes(core, o);
+		sums->victim_bytes += object_metadata_bytes(core, o);
+		sums->victim_bytes += record->fd >= 0 ? object_bytes(core, o) : 0;
+		sums->n_victim_fds += record->fd >= 0;
 	}
 	sums->data += object_bytes(core, o);
 	sums->metadata += object_metadata_bytes(core, o);
 	sums->n_fds += record->fd >= 0;
 	if (pins)
 		sums->pinned += object_bytes(core, o);
-	CHECK(record->fd >= 0 || record->metadata == BLOB_NONE);
-	CHECK(record->fd >= 0 || record->attributes == BLOB_NONE);
+	CHECK(object_has_memory(record) || record->metadata == BLOB_NONE);
+	CHECK(object_has_memory(record) || record->attributes == BLOB_NONE);
+	CHECK(record->fd != OBJECT_IN_PACK || pins == 0);
+	if (record->fd == OBJECT_IN_PACK) {
+		sums->packed += object_bytes(core, o);
+		sums->n_packed++;
+	}
 	attributes_check_object(core, o);
 	sums->n_expiries += expiring(core, o);
 	sums->n_used++;
@@ -179,7 +188,7 @@ static uid_t payer_of(const struct core *core, uint32_t o)
 		const struct connection_record *of =
 			connection_record(core, holding_record(core, h)->connection);
 
-		if (record->fd >= 0 && holding_record(core, h)->pins == 0)
+		if (object_has_memory(record) && holding_record(core, h)->pins == 0)
 			continue;
 		if (of->uid == record->uid)
 			return record->uid;
@@ -235,7 +244,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 
 		if ((operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) &&
 			operation->make->account == account) {
-			const struct cost cost = make_cost(operation->make);
+			const struct cost cost = make_cost(core, operation->make);
 
 			add_cost(&charged, &cost);
 			charged.fds += operation->make->fd >= 0;
@@ -245,6 +254,20 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 				n_hard_pins++;
 			}
 		}
+		if (operation->kind == OPERATION_PACK_WRITE)
+			list_for_each(link, &operation->batch->makes) {
+				const struct make *make = container_of(link, struct make, batch_link);
+				const struct cost cost = make_cost(core, make);
+
+				if (make->account != account)
+					continue;
+
+				add_cost(&charged, &cost);
+				if (!make->pin)
+					continue;
+				hard_pins += pin_bytes(core, make->size, make->metadata_size);
+				n_hard_pins++;
+			}
 	}
 	for (uint32_t c = 0; c < core->tables.header->connections_high; c++) {
 		if (!(connection_record(core, c)->flags & CONNECTION_USED) ||
@@ -267,8 +290,8 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 
 		CHECK(make->account == account && make->pending && !make->ticket);
 		CHECK(make->passes <= CORE_PASS_MAX);
-		CHECK(make_bytes(make) >= core->queue.smallest);
-		CHECK(make_bytes(make) >= account->smallest);
+		CHECK(make_least(core, make) >= core->queue.smallest);
+		CHECK(make_least(core, make) >= account->smallest);
 		charged.fds += make->fd >= 0;
 		(*n_waitingp)++;
 		if (make->pin) {
@@ -288,13 +311,14 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 /* ---- operations ---- */
 
 struct operation_sums {
-	uint64_t making, making_metadata, freeing, filling;
-	uint32_t n_making, n_freeing, n_filling;
+	uint64_t making, making_metadata, freeing, filling, writing;
+	uint32_t n_making, n_freeing, n_filling, n_writing, n_punching, n_opening;
 };
 
 static void check_operation(const struct core *core, uint32_t ticket, struct operation_sums *sums)
 {
 	const struct operation *operation = &core->operations[ticket - 1];
+	const struct list *link;
 
 	switch (operation->kind) {
 	case OPERATION_FREE:
@@ -320,6 +344,27 @@ static void check_operation(const struct core *core, uint32_t ticket, struct ope
 	case OPERATION_FILL:
 		sums->filling += operation->bytes;
 		sums->n_filling++;
+		break;
+	case OPERATION_PACK_WRITE:
+		list_for_each(link, &operation->batch->makes) {
+			const struct make *make = container_of(link, struct make, batch_link);
+
+			EQUAL(make->ticket, ticket);
+			sums->writing += make->charge;
+			sums->making_metadata += make_metadata_bytes(make);
+			sums->n_writing++;
+		}
+		break;
+	case OPERATION_PACK_MOVE:
+		break;
+	case OPERATION_PACK_OPEN:
+		EQUAL(core->pack.opening, ticket);
+		sums->n_opening++;
+		break;
+	case OPERATION_PUNCH:
+		EQUAL(core->pack.frames[operation->frame].state, FRAME_PUNCHED);
+		sums->freeing += operation->bytes;
+		sums->n_punching++;
 		break;
 	}
 }
@@ -382,7 +427,12 @@ void core_check(const struct core *core)
 			n_offered += container_of(waiting, struct make, queue_link)->fd >= 0;
 	}
 
-	EQUAL(core->object_bytes, objects.data + operations.making);
+	EQUAL(core->object_bytes, objects.data + operations.making + operations.writing);
+	EQUAL(core->pack.live_bytes, objects.packed + operations.writing);
+	EQUAL(core->pack.n_objects, objects.n_packed + operations.n_writing);
+	EQUAL(core->pack.n_punching, operations.n_punching);
+	EQUAL(core->n_victim_fds, objects.n_victim_fds);
+	pack_check(core);
 	EQUAL(core->metadata_bytes, objects.metadata + operations.making_metadata);
 	EQUAL(core->object_bytes + core->metadata_bytes, accounted);
 	EQUAL(core->freeing_bytes, operations.freeing);
@@ -397,13 +447,14 @@ void core_check(const struct core *core)
 	EQUAL(core->n_created, objects.n_created);
 	EQUAL(core->n_resident, objects.n_resident);
 	EQUAL(core->n_deleted, objects.n_deleted);
-	EQUAL(core->n_making, operations.n_making);
+	EQUAL(core->n_making, operations.n_making + operations.n_writing);
 	EQUAL(core->n_connections, n_connections);
 	EQUAL(core->n_names, n_names);
 	EQUAL(core->n_leases, n_leases);
 	EQUAL(core->queue.n, n_waiting);
 	EQUAL(core->n_fds, objects.n_fds + operations.n_making + operations.n_freeing +
-		operations.n_filling + n_pool + n_offered + CORE_CONNECTION_FDS * n_connections);
+		operations.n_filling + operations.n_opening + (header->pack_fd >= 0) + n_pool +
+		n_offered + CORE_CONNECTION_FDS * n_connections);
 	CHECK(list_empty(&core->fresh));
 	events_check(core);
 }

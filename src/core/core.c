@@ -39,6 +39,7 @@ static void alloc_derived(struct core *core)
 	core->names = must_alloc(header->max_names, sizeof *core->names);
 	core->leases = must_alloc(header->max_leases, sizeof *core->leases);
 	core->gone = must_alloc(CORE_GONE_MAX, sizeof *core->gone);
+	pack_init(core);
 	blob_heap_init(&core->blobs, core->tables.blobs, header->blob_bytes);
 	arena_init(&core->arena, header->arena_base);
 }
@@ -114,6 +115,15 @@ static void free_operations(struct core *core)
 		if (operation->kind == OPERATION_MAKE || operation->kind == OPERATION_ADOPT) {
 			operation->make->fd = -1;
 			make_fail(core, operation->make, -ECANCELED, "");
+		} else if (operation->kind == OPERATION_PACK_WRITE ||
+			operation->kind == OPERATION_PACK_MOVE) {
+			struct make *make;
+
+			while ((make = list_first(&operation->batch->makes, struct make, batch_link))) {
+				list_remove(&make->batch_link);
+				make_fail(core, make, -ECANCELED, "");
+			}
+			batch_free(operation->batch);
 		} else if (operation->kind == OPERATION_SEAL) {
 			struct pending *pending = operation->pending;
 
@@ -135,6 +145,7 @@ struct core *core_close(struct core *core)
 	victims_deinit(&core->victims);
 	attributes_deinit(core);
 	effects_deinit(&core->effects);
+	pack_deinit(core);
 	blob_heap_deinit(&core->blobs);
 	arena_deinit(&core->arena);
 	heap_deinit(&core->deadlines);
@@ -167,6 +178,8 @@ struct core *core_close(struct core *core)
 void event_begin(struct core *core, int64_t now)
 {
 	core->now = MAX(core->now, now);
+	core->n_evicted = 0;
+	core->in_haste = false;
 	if (effects_begin(&core->effects))
 		blob_settle(&core->blobs);
 }
@@ -175,10 +188,13 @@ void event_end(struct core *core)
 {
 	if (core->resumed) {
 		room_restore(core);
+		makes_drop_stale(core);
 		queue_pump(core);
+		pack_send(core);
 	}
 	makes_keep(core);
 	pool_plan(core);
+	pack_plan(core);
 	events_publish(core);
 	accounts_forget_idle(core);
 	tables_commit(&core->tables);
@@ -229,6 +245,21 @@ void core_pool_filled(struct core *core, int64_t now, uint32_t ticket, int resul
 	event_end(core);
 }
 
+void core_pack_opened(struct core *core, int64_t now, uint32_t ticket, int result, int fd,
+	uint64_t inode)
+{
+	event_begin(core, now);
+	pack_opened(core, ticket, result, fd, inode);
+	event_end(core);
+}
+
+void core_packed(struct core *core, int64_t now, uint32_t ticket, int result)
+{
+	event_begin(core, now);
+	pack_done(core, ticket, result);
+	event_end(core);
+}
+
 void core_tick(struct core *core, int64_t now, int64_t realtime)
 {
 	event_begin(core, now);
@@ -245,7 +276,8 @@ int64_t core_deadline(const struct core *core)
 {
 	const struct heap_node *pending = heap_first(&core->deadlines);
 	const struct heap_node *lease = heap_first(&core->lease_deadlines);
-	int64_t at = MIN(pool_deadline(core), attributes_deadline(core));
+	const int64_t pack = pack_deadline(core);
+	int64_t at = MIN(MIN(pool_deadline(core), attributes_deadline(core)), pack);
 
 	if (!list_empty(&core->dying))
 		return core->now; /* there is always more to do */
@@ -261,7 +293,9 @@ int64_t core_deadline(const struct core *core)
 void core_totals(const struct core *core, struct core_totals *totals)
 {
 	*totals = (struct core_totals){
-		.charged_bytes = core->object_bytes,
+		.charged_bytes = core->object_bytes - core->pack.live_bytes + core->pack.bytes,
+		.pack_bytes = core->pack.bytes,
+		.packed_bytes = core->pack.live_bytes,
 		.pinned_bytes = core->pinned_bytes,
 		.pool_bytes = core->pool.bytes,
 		.metadata_bytes = core->metadata_bytes,

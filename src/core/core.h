@@ -128,6 +128,23 @@
  *      none; at its deadline (timeout 0: at once) -EBUSY, with a sentence that names
  *      them.  While it waits nobody joins (-EINVAL).  An aborted draft that is written is
  *      gone by its id at once, and its memory goes with the last pin, as in R5.
+ *  R19 What is PUT and has at most inline_max bytes lives in the pack, a memfd that only
+ *      the broker has, unless there is none or capacity is less than CORE_SLABS_MIN slabs.
+ *      A slab (64 KiB; 16 or 4 in a store begun with less than 64 or 4 MiB) has slots of
+ *      one size class: 64, 80, 96, 112, 128, 160 bytes and so on, up to a quarter of it;
+ *      a larger object has whole pages.  An object is charged its slot or pages to its
+ *      owner, and no descriptor; capacity is charged all slabs and pages, whole.
+ *      A PUT needs a slab when its class has no free slot.  Who needs room gets first
+ *      what moving objects together gives, until each class has no more slabs than its
+ *      objects need; moving takes no memory.  R4's eviction counts with that.  Unasked,
+ *      objects are moved when a class has more than twice the slabs that it needs, and
+ *      one.  At most 16 empty slabs (1/256 of the capacity) are kept, until anybody
+ *      needs room.  Nobody has anything evicted without a descriptor who needs but that.
+ *      An object is there when its bytes are, and has moved when they have.
+ *      A GET that maps it takes an object out of the pack, into a memfd of its own, which
+ *      waits for its room as a create of the getter's would (R9), but not for a quota;
+ *      at the GET's timeout, or if it has none queue_deadline: -ENOBUFS.  Until the GET
+ *      is answered its objects are not evicted.
  *
  * Replies: status is that of the first item that failed, text its sentence; each
  * item has its own.  A request in several packets (MORE) is one request: it is
@@ -152,6 +169,8 @@
 #define CORE_EVENTS_MAX 65536 /* notes of events that are kept, unless configured */
 #define CORE_SUBSCRIBE_MAX 4  /* waiting SUBSCRIBEs of one connection */
 #define CORE_GIVE_BACK 2048   /* holdings that one event gives back: about half a millisecond */
+#define CORE_FRAME_BYTES 65536 /* of the pack (R19); a multiple of every page size that counts */
+#define CORE_SLABS_MIN   64 /* no pack while capacity is less than so many slabs */
 #define CORE_NO_CONN     UINT32_MAX
 
 struct core;
@@ -211,18 +230,20 @@ struct core *core_close(struct core *core); /* frees the heap part only; returns
 
 /* ---- after core_open() on used memory: the heir's questions ---- */
 
-enum core_fd_kind { CORE_FD_DRAFT = 1, CORE_FD_OBJECT, CORE_FD_POOL, CORE_FD_CALL, CORE_FD_SERVICE, CORE_FD_PIDFD };
+enum core_fd_kind { CORE_FD_DRAFT = 1, CORE_FD_OBJECT, CORE_FD_POOL, CORE_FD_PACK, CORE_FD_CALL,
+	CORE_FD_SERVICE, CORE_FD_PIDFD };
 struct core_fd {
 	enum core_fd_kind kind;
 	int fd;
-	uint64_t inode;  /* DRAFT, OBJECT, POOL */
+	uint64_t inode;  /* DRAFT, OBJECT, POOL, PACK */
 	uint64_t size;
 	uint32_t owner;  /* object or connection index */
 };
 /* Every descriptor that the tables name.  Iterate from *cursor = 0 until false. */
 bool core_next_fd(const struct core *core, uint64_t *cursor, struct core_fd *fd);
 /* The descriptor behind a table entry is not what the table says: the object is
- * lost (-ENODATA for whoever asks), the connection ended, the pool entry forgotten. */
+ * lost (-ENODATA for whoever asks), the connection ended, the pool entry forgotten; the
+ * pack: all objects in it are lost. */
 void core_fd_lost(struct core *core, int64_t now, const struct core_fd *fd);
 /* Credentials are those at connect; the broker reads them from the socket again. */
 struct core_peer {
@@ -273,6 +294,13 @@ void core_closed(struct core *core, int64_t now, uint32_t ticket);
 void core_pool_filled(struct core *core, int64_t now, uint32_t ticket, int result, int fd,
 	uint64_t inode, uint64_t bytes);
 
+/* The pack is there (result 0), or could not be made. */
+void core_pack_opened(struct core *core, int64_t now, uint32_t ticket, int result, int fd,
+	uint64_t inode);
+/* A CORE_PACK_WRITE or CORE_PACK_PUNCH has been carried out; a write of which any part failed,
+ * with that error. */
+void core_packed(struct core *core, int64_t now, uint32_t ticket, int result);
+
 /* Time passes: deadlines, leases, pool.  Call at core_deadline(). */
 void core_tick(struct core *core, int64_t now, int64_t realtime);
 /* When core_tick() is next due; INT64_MAX: never. */
@@ -312,7 +340,8 @@ void core_limit(struct core *core, int64_t now, uint64_t bytes);
 enum core_effect_type {
 	CORE_REPLY = 1,    /* conn, reply, fds: send; on failure the broker ends the connection */
 	CORE_MAKE,         /* ticket, size, fd = pool memfd to use or -1 (trim or grow it to size);
-	                      data != NULL or seal: write data_size bytes and hard-seal -> core_made() */
+	                      data != NULL or seal: write data_size bytes and hard-seal -> core_made().
+	                      from_pack: the bytes are at this offset of the pack; read them now */
 	CORE_ADOPT,        /* ticket, fd: check that it is a hard-sealed memfd -> core_adopted() */
 	CORE_SEAL,         /* ticket, fd: hard-seal (if it is not yet) -> core_sealed() */
 	CORE_CLOSE,        /* ticket, fd, size: close our memfd, off the loop if big -> core_closed() */
@@ -322,6 +351,30 @@ enum core_effect_type {
 	                      text: why, for the log */
 	CORE_POOL_FILL,    /* ticket, size: make and populate a pool memfd, in the background
 	                      -> core_pool_filled() */
+	/* Those of the pack are carried out at once, in the order of all effects that read or
+	 * write it; only their answers may come later. */
+	CORE_PACK_OPEN,    /* ticket, size: make the pack, a sparse memfd -> core_pack_opened() */
+	CORE_PACK_WRITE,   /* ticket, writes, n_writes -> core_packed() */
+	CORE_PACK_GIVE,    /* offset, size: no object is here any more, and effects after this one may
+	                      write something else here.  No answer */
+	CORE_PACK_PUNCH,   /* ticket, offset, size: free this memory -> core_packed(); ticket 0: no
+	                      answer */
+};
+
+/* Where bytes are: in a memfd from its beginning, or in the pack. */
+#define CORE_PLACE_NONE -1
+#define CORE_PLACE_PACK -2
+struct core_place {
+	int fd; /* or one of these */
+	uint64_t offset;
+};
+
+struct core_pack_write {
+	uint64_t offset;    /* in the pack */
+	uint32_t size;
+	uint32_t fresh;     /* so many bytes of the frame, from its beginning, have no memory yet */
+	const void *data;
+	struct core_place from; /* what to write; CORE_PLACE_NONE: data */
 };
 
 struct core_effect {
@@ -334,14 +387,18 @@ struct core_effect {
 	bool seal;
 	const void *data;
 	size_t data_size;
+	bool from_pack;
+	uint64_t offset;
+	const struct core_pack_write *writes;
+	uint32_t n_writes;
 	/* REPLY: reply.items[i] with WIRE_ITEM_FD take fds[] in order.  An item with
 	 * WIRE_ITEM_INLINE has data == NULL and data_size set: the broker reads
-	 * data_size bytes from inline_fds[i].  Names, metadata: borrowed until the
+	 * data_size bytes from inline_places[i].  Names, metadata: borrowed until the
 	 * next event. */
 	struct wire_reply reply;
 	const int *fds;
 	uint32_t n_fds;
-	const int *inline_fds; /* n_items entries, -1 where not inline; NULL if none is */
+	const struct core_place *inline_places; /* n_items of them; NULL if none is inline */
 	const char *text;
 };
 
@@ -358,9 +415,10 @@ uint64_t core_charge(const struct core *core, uint64_t size);
 uint32_t core_fd_reserve(const struct core *core);
 
 struct core_totals {
-	/* R2: charged (objects and makes, without metadata) + metadata + freeing + pool
-	 * (fills in flight too) <= capacity; fds: everything <= max_fds */
+	/* R2: charged (memfds of objects and makes, and the pack; without metadata) + metadata +
+	 * freeing + pool (fills in flight too) <= capacity; fds: everything <= max_fds */
 	uint64_t charged_bytes, pinned_bytes, pool_bytes, metadata_bytes, freeing_bytes;
+	uint64_t pack_bytes, packed_bytes; /* of charged: memory of the pack, and what is in use of it */
 	uint32_t fds, created, resident, connections, names, leases, queued, waiting;
 };
 void core_totals(const struct core *core, struct core_totals *totals);

@@ -92,6 +92,8 @@ struct core_effect *effect_add(struct core *core, enum core_effect_type type)
 	struct effects *effects = &core->effects;
 	struct core_effect *effect;
 
+	if (type != CORE_PACK_WRITE)
+		pack_send(core); /* in order */
 	must_grow(&effects->queue, &effects->room, effects->n + 1, sizeof *effects->queue);
 	effect = &effects->queue[effects->n++];
 	memset(effect, 0, sizeof *effect);

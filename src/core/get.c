@@ -5,10 +5,13 @@
 #include "core/get.h"
 #include "core/gone.h"
 #include "core/holding.h"
+#include "core/make.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/pending.h"
 #include "core/state.h"
 #include "core/watch.h"
+#include "ds/memory.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -43,11 +46,26 @@ static void refuse(struct core *core, const struct get *get, int status, const s
 	effect_refuse(core, get->conn, get->type, get->serial, status, text);
 }
 
+static bool is_inline(const struct core *core, const struct get *get,
+	const struct object_record *record)
+{
+	return record->size <= core->config.inline_max && !(get->flags & WIRE_GET_MAP);
+}
+
+static struct core_place place_of(const struct core *core, const struct object_record *record)
+{
+	if (record->fd == OBJECT_IN_PACK)
+		return (struct core_place){ CORE_PLACE_PACK,
+			pack_offset(core, record->place, record->size) };
+	return (struct core_place){ record->fd, 0 };
+}
+
 /* Add the references, reply with the objects.  All of them are sealed and seen. */
 static void grant(struct core *core, const struct get *get, const uint32_t *objects)
 {
 	struct wire_item *items = scratch_alloc(core, get->n, sizeof *items);
-	int *fds = NULL, *inline_fds = NULL;
+	struct core_place *inline_places = NULL;
+	int *fds = NULL;
 	struct core_effect *effect;
 	uint32_t n_fds = 0;
 
@@ -58,7 +76,7 @@ static void grant(struct core *core, const struct get *get, const uint32_t *obje
 	}
 	if (!(get->flags & WIRE_GET_REF)) {
 		fds = scratch_alloc(core, get->n, sizeof *fds);
-		inline_fds = scratch_alloc(core, get->n, sizeof *inline_fds);
+		inline_places = scratch_alloc(core, get->n, sizeof *inline_places);
 	}
 	for (size_t i = 0; i < get->n; i++) {
 		const uint32_t o = objects[i];
@@ -67,14 +85,14 @@ static void grant(struct core *core, const struct get *get, const uint32_t *obje
 
 		object_touch(core, o);
 		object_describe(core, o, &items[i]);
-		if (inline_fds)
-			inline_fds[i] = -1;
+		if (inline_places)
+			inline_places[i].fd = CORE_PLACE_NONE;
 		if (get->flags & WIRE_GET_REF) {
 			/* nothing travels */
-		} else if (record->size <= core->config.inline_max && !(get->flags & WIRE_GET_MAP)) {
+		} else if (is_inline(core, get, record)) {
 			items[i].flags = WIRE_ITEM_INLINE;
 			items[i].data_size = record->size;
-			inline_fds[i] = record->fd;
+			inline_places[i] = place_of(core, record);
 		} else {
 			items[i].flags = WIRE_ITEM_FD;
 			fds[n_fds++] = record->fd;
@@ -87,7 +105,7 @@ static void grant(struct core *core, const struct get *get, const uint32_t *obje
 	effect->conn = get->conn;
 	effect->fds = fds;
 	effect->n_fds = n_fds;
-	effect->inline_fds = inline_fds;
+	effect->inline_places = inline_places;
 	effect->reply = (struct wire_reply){
 		.type = get->type,
 		.serial = get->serial,
@@ -208,6 +226,98 @@ static struct get get_of_pending(struct core *core, const struct pending *pendin
 	};
 }
 
+/* ---- mapping what is in the pack ---- */
+
+static bool needs_memfd(const struct core *core, const struct get *get, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+
+	return record->fd == OBJECT_IN_PACK && !(get->flags & WIRE_GET_REF) &&
+	       !is_inline(core, get, record);
+}
+
+/* Are all objects there, and some of them in the pack though they are to be mapped? */
+static bool must_unpack(const struct core *core, const struct get *get, const uint32_t *objects,
+	const int32_t *statuses)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < get->n; i++) {
+		if (get->type != WIRE_GET || statuses[i] != 0)
+			return false;
+		any |= needs_memfd(core, get, objects[i]);
+	}
+	return any && holding_room(core, get->conn, get->n);
+}
+
+/* Ask for the memfds, and for room for them.  Until the GET is answered they stay. */
+static void unpack(struct core *core, struct pending *pending, const struct get *get,
+	const uint32_t *objects)
+{
+	watches_remove(core, pending);
+	free(pending->watches);
+	pending->watches = NULL;
+	pending->unpacking = true;
+	pending->n_unfinished = 0;
+	pending->wanted = must_alloc(get->n, sizeof *pending->wanted);
+	for (size_t i = 0; i < get->n; i++) {
+		if (needs_memfd(core, get, objects[i]))
+			make_unpack(core, pending, i, objects[i]);
+		pending->wanted[pending->n_wanted++] = (struct wanted){
+			objects[i], object_record(core, objects[i])->sequence };
+		object_want(core, objects[i], 1);
+	}
+	pending_set_deadline(core, pending, deadline_ns(core->now,
+		pending->timeout_ns > 0 ? pending->timeout_ns : core->config.queue_deadline_ns));
+}
+
+void get_unwant(struct core *core, struct pending *pending)
+{
+	const uint32_t n = pending->n_wanted;
+
+	pending->n_wanted = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wanted *wanted = &pending->wanted[i];
+		const struct object_record *record = object_record(core, wanted->object);
+
+		if (record->state && record->sequence == wanted->sequence)
+			object_want(core, wanted->object, -1);
+	}
+	free(pending->wanted);
+	pending->wanted = NULL;
+}
+
+/* Answer, and end the pending; or let it wait for memfds. */
+static void answer_pending(struct core *core, struct pending *pending, const struct get *get,
+	const uint32_t *objects, const int32_t *statuses, int missing)
+{
+	if (must_unpack(core, get, objects, statuses)) {
+		unpack(core, pending, get, objects);
+		return;
+	}
+	answer(core, get, objects, statuses, missing);
+	pending_free(core, pending);
+}
+
+void get_unpacked(struct core *core, struct pending *pending)
+{
+	const struct get get = get_of_pending(core, pending);
+	uint32_t *objects = scratch_alloc(core, get.n, sizeof *objects);
+	int32_t *statuses = scratch_alloc(core, get.n, sizeof *statuses);
+
+	if (pending->status < 0) {
+		effect_refuse(core, get.conn, get.type, get.serial, pending->status,
+			scratch_text(core, "%s", pending->text));
+		pending_free(core, pending);
+		return;
+	}
+	look(core, &get, objects, statuses);
+	get_unwant(core, pending);
+	answer_pending(core, pending, &get, objects, statuses, -ENOENT);
+}
+
+/* ---- ends ---- */
+
 static void end(struct core *core, struct pending *pending, int missing)
 {
 	const struct get get = get_of_pending(core, pending);
@@ -219,8 +329,7 @@ static void end(struct core *core, struct pending *pending, int missing)
 		if (statuses[i] == 0)
 			objects[i] = object_find_seen(core, &get.ids[i], get.conn);
 	}
-	pending_free(core, pending);
-	answer(core, &get, objects, statuses, missing);
+	answer_pending(core, pending, &get, objects, statuses, missing);
 }
 
 void get_finish(struct core *core, struct pending *pending)
@@ -265,9 +374,9 @@ static void start(struct core *core, const struct get *get, const struct wire_re
 	uint32_t *objects = scratch_alloc(core, get->n, sizeof *objects);
 	int32_t *statuses = scratch_alloc(core, get->n, sizeof *statuses);
 
-	if (look(core, get, objects, statuses) || request->timeout_ns <= 0) {
-		if (pending)
-			pending_free(core, pending);
+	const bool known = look(core, get, objects, statuses) || request->timeout_ns <= 0;
+
+	if (!pending && known && !must_unpack(core, get, objects, statuses)) {
 		answer(core, get, objects, statuses, -ENOENT);
 		return;
 	}
@@ -280,7 +389,10 @@ static void start(struct core *core, const struct get *get, const struct wire_re
 		pending->assembling = false;
 		core->connections[get->conn].n_assembling--;
 	}
-	wait_for(core, pending, statuses);
+	if (known)
+		answer_pending(core, pending, get, objects, statuses, -ENOENT);
+	else
+		wait_for(core, pending, statuses);
 }
 
 void request_get(struct core *core, uint32_t conn, const struct wire_request *request)

@@ -21,4 +21,10 @@ bool get_is_decided(const struct pending *pending);
 void get_finish(struct core *core, struct pending *pending);
 void get_expire(struct core *core, struct pending *pending);
 
+/* The memfds of a GET's objects in the pack are made, or cannot be; the pending may be gone after
+ * this. */
+void get_unpacked(struct core *core, struct pending *pending);
+/* The GET does not wait for memfds any more. */
+void get_unwant(struct core *core, struct pending *pending);
+
 #endif

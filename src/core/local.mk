@@ -36,6 +36,10 @@ src_core_libcore_la_SOURCES = \
 	src/core/make.h \
 	src/core/object.c \
 	src/core/object.h \
+	src/core/pack.c \
+	src/core/pack-check.c \
+	src/core/pack-move.c \
+	src/core/pack.h \
 	src/core/pending.c \
 	src/core/pending.h \
 	src/core/policy-lru.c \

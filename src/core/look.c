@@ -10,6 +10,7 @@
 #include "core/gone.h"
 #include "core/look.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/request.h"
 #include "core/state.h"
 #include "ds/memory.h"
@@ -365,6 +366,7 @@ static const char *const counter_keys[COUNTER_N] = {
 	[COUNTER_FULL_ERRORS] = "counter.full_errors",
 	[COUNTER_FAULTS] = "counter.faults",
 	[COUNTER_BAD_RELEASES] = "counter.bad_releases",
+	[COUNTER_COMPACTIONS] = "counter.compactions",
 };
 
 void request_status(struct core *core, uint32_t conn, const struct wire_request *request)
@@ -388,6 +390,10 @@ void request_status(struct core *core, uint32_t conn, const struct wire_request 
 		{ "descriptors", core->n_fds },
 		{ "max_descriptors", core->config.max_fds },
 		{ "pool_bytes", core->pool.bytes },
+		{ "pack_bytes", core->pack.bytes },
+		{ "pack_spare_bytes", pack_spare_bytes(core) },
+		{ "packed_bytes", core->pack.live_bytes },
+		{ "packed_objects", core->pack.n_objects },
 		{ "generation", core_generation(core) },
 		{ "thrashing", 0 },
 		{ "rate.spill_bytes_per_s", 0 },

@@ -12,6 +12,7 @@
 #include "core/holding.h"
 #include "core/make.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/pending.h"
 #include "core/pool.h"
 #include "core/queue.h"
@@ -25,24 +26,63 @@
 
 #define MODE_DEFAULT 0600
 
-uint64_t make_bytes(const struct make *make)
-{
-	return make->charge + make_metadata_bytes(make);
-}
-
 uint64_t make_metadata_bytes(const struct make *make)
 {
 	return blob_charge(make->metadata_size) + blob_charge(make->attributes_size);
 }
 
-struct cost make_cost(const struct make *make)
+static bool is_unpack(const struct make *make)
 {
+	return make->object != TABLES_NONE;
+}
+
+/* Will its object be in the pack, if it is granted now? */
+static bool goes_into_pack(const struct core *core, const struct make *make)
+{
+	return make->seal && !is_unpack(make) && pack_takes(core, make->size);
+}
+
+struct cost make_cost(const struct core *core, const struct make *make)
+{
+	const bool has_place = make->place.frame != TABLES_NONE;
+	const bool will = !has_place && !make->ticket && goes_into_pack(core, make);
+	const uint64_t metadata = make_metadata_bytes(make);
+
 	return (struct cost){
-		.bytes = make_bytes(make),
-		.metadata = make_metadata_bytes(make),
-		.objects = 1,
-		.fds = make->fd < 0, /* an offered memfd's is charged already */
+		.bytes = (will ? pack_charge(core, make->size) : make->charge) + metadata,
+		.metadata = metadata,
+		.objects = !is_unpack(make),
+		.fds = make->fd < 0 && !has_place && !will, /* an offered memfd's is charged already */
 	};
+}
+
+struct cost make_quota(const struct core *core, const struct make *make)
+{
+	return is_unpack(make) ? (struct cost){ .bytes = 0 } : make_cost(core, make);
+}
+
+struct need make_need(const struct core *core, const struct make *make)
+{
+	const uint64_t metadata = make_metadata_bytes(make);
+	struct need need = { .bytes = make->charge + metadata, .fds = make->fd < 0,
+		.pack_class = PACK_NO_CLASS };
+
+	if (goes_into_pack(core, make)) {
+		need.fds = 0;
+		need.pack_class = pack_class_of(core, make->size);
+		need.bytes = metadata;
+		if (need.pack_class == PACK_NO_CLASS)
+			need.bytes += pack_need(core, make->size);
+	}
+	return need;
+}
+
+uint64_t make_least(const struct core *core, const struct make *make)
+{
+	/* There may be a free slot in the pack, some time. */
+	const bool small = make->seal && !is_unpack(make) && make->size <= core->config.inline_max;
+
+	return make_metadata_bytes(make) + (small ? 0 : make->charge);
 }
 
 /* What an offered memfd costs from its arrival on. */
@@ -75,7 +115,7 @@ static bool id_is_making(const struct core *core, const struct id128 *id)
 
 static void charge(struct core *core, struct make *make)
 {
-	const struct cost cost = make_cost(make);
+	const struct cost cost = make_cost(core, make);
 
 	core->object_bytes += make->charge;
 	core->metadata_bytes += cost.metadata;
@@ -85,7 +125,7 @@ static void charge(struct core *core, struct make *make)
 
 static void uncharge(struct core *core, struct make *make)
 {
-	const struct cost cost = make_cost(make);
+	const struct cost cost = make_cost(core, make);
 
 	core->object_bytes -= make->charge;
 	core->metadata_bytes -= cost.metadata;
@@ -100,7 +140,8 @@ static void unlink_make(struct core *core, struct make *make)
 	if (list_linked(&make->queue_link))
 		queue_remove(core, make);
 	if (make->pending) {
-		hash_map_remove(&core->makes_by_id, &make->by_id);
+		if (!is_unpack(make))
+			hash_map_remove(&core->makes_by_id, &make->by_id);
 		list_remove(&make->pending_link);
 	}
 	list_remove(&make->fresh_link);
@@ -132,8 +173,9 @@ void make_fail_full(struct core *core, struct make *make)
 {
 	struct text text = TEXT_INIT;
 
-	text_add(&text, "no room for object %s: ", object_id_text(core, &make->id));
-	room_explain(core, make->account, make_cost(make), &text);
+	text_add(&text, is_unpack(make) ? "no room to map object %s: " : "no room for object %s: ",
+		object_id_text(core, &make->id));
+	room_explain(core, make, &text);
 	tables_count(&core->tables, COUNTER_FULL_ERRORS, 1);
 	make_fail(core, make, -ENOBUFS, text.bytes);
 }
@@ -279,6 +321,7 @@ static void make_new(struct core *core, uint32_t conn, struct pending *pending, 
 	make->hold = item->flags & WIRE_ITEM_HOLD;
 	make->seal = pending->type == WIRE_PUT;
 	make->fd = fd;
+	make->place.frame = make->object = TABLES_NONE;
 	make->metadata = item->metadata;
 	make->metadata_size = item->metadata ? item->metadata_size : 0;
 	make->data = item->data;
@@ -286,6 +329,7 @@ static void make_new(struct core *core, uint32_t conn, struct pending *pending, 
 	make->name = item->name;
 	list_init(&make->queue_link);
 	list_init(&make->fresh_link);
+	list_init(&make->batch_link);
 	list_add_tail(&pending->makes, &make->pending_link);
 	list_add_tail(&core->fresh, &make->fresh_link);
 	hash_map_add(&core->makes_by_id, &make->by_id, object_id_hash(core, &make->id));
@@ -424,6 +468,28 @@ static int store_metadata(struct core *core, struct make *make)
 	return 0;
 }
 
+/* Let its bytes be written to a place in the pack. */
+static void grant_place(struct core *core, struct make *make)
+{
+	uint64_t fresh;
+
+	core->pool.last_create_ns = core->now;
+	make->place = pack_take(core, make->size, TABLES_NONE, &fresh);
+	assert(make->place.frame != TABLES_NONE); /* pack_takes() */
+	make->charge = pack_charge(core, make->size);
+	charge(core, make);
+	pack_write_make(core, make, fresh);
+}
+
+/* Is the object that a GET wanted mapped still there, and in the pack? */
+static bool is_stale(const struct core *core, const struct make *make)
+{
+	const struct object_record *record = object_record(core, make->object);
+
+	return !record->state || record->sequence != make->sequence ||
+	       record->fd != OBJECT_IN_PACK;
+}
+
 void make_grant(struct core *core, struct make *make)
 {
 	const bool adopt = make->fd >= 0;
@@ -442,6 +508,10 @@ void make_grant(struct core *core, struct make *make)
 		pending_settle(core, pending);
 		return;
 	}
+	if (goes_into_pack(core, make)) {
+		grant_place(core, make);
+		return;
+	}
 	memfd = pool_take(core, make);
 	if (memfd.fd >= 0)
 		make->charge = MAX(make->charge, memfd.bytes);
@@ -458,6 +528,10 @@ void make_grant(struct core *core, struct make *make)
 	effect->seal = make->seal;
 	effect->data = make->data;
 	effect->data_size = make->data_size;
+	if (is_unpack(make)) {
+		effect->from_pack = true;
+		effect->offset = pack_offset(core, object_record(core, make->object)->place, make->size);
+	}
 }
 
 /* The memfd is ours and has its size: the make becomes an object.  Return: 0, -EDQUOT, -ENOBUFS,
@@ -498,13 +572,44 @@ static struct make *take_back(struct core *core, uint32_t ticket, int kind)
 	return make;
 }
 
+static void fail(struct core *core, struct make *make, int result)
+{
+	make_fail(core, make, result, scratch_text(core, "object %s: its memory could not be made: "
+		"%s; the broker's machine or its limits are short of something",
+		object_id_text(core, &make->id), strerror(-result)));
+}
+
+void make_packed(struct core *core, struct make *make, int result)
+{
+	struct pending *pending = make->pending;
+
+	uncharge(core, make);
+	make->ticket = 0;
+	if (result == 0 && pending)
+		result = become_object(core, make, OBJECT_IN_PACK, 0);
+	if (result < 0 || !pending)
+		pack_give(core, make->place, make->size);
+	if (result < 0)
+		fail(core, make, result);
+	else
+		make_free(core, make);
+	if (pending)
+		pending_settle(core, pending);
+}
+
 void make_done(struct core *core, uint32_t ticket, int result, int fd, uint64_t inode)
 {
 	struct make *make = take_back(core, ticket, OPERATION_MAKE);
 	struct pending *pending = make->pending;
 	bool kept = false;
 
-	if (result == 0 && pending) {
+	if (result == 0 && is_unpack(make)) {
+		kept = pending && !is_stale(core, make);
+		if (kept)
+			object_unpack(core, make->object, fd, inode);
+		if (pending)
+			pending_outcome(pending, make->item, 0, NULL, TABLES_NONE);
+	} else if (result == 0 && pending) {
 		result = become_object(core, make, fd, inode);
 		kept = result == 0;
 	}
@@ -513,13 +618,66 @@ void make_done(struct core *core, uint32_t ticket, int result, int fd, uint64_t 
 	else if (!kept)
 		core->n_fds--;
 	if (result < 0)
-		make_fail(core, make, result, scratch_text(core, "object %s: its memory could not be "
-			"made: %s; the broker's machine or its limits are short of something",
-			object_id_text(core, &make->id), strerror(-result)));
+		fail(core, make, result);
 	else
 		make_free(core, make);
 	if (pending)
 		pending_settle(core, pending);
+}
+
+/* ---- out of the pack ---- */
+
+void make_unpack(struct core *core, struct pending *pending, uint32_t item, uint32_t o)
+{
+	const struct object_record *record = object_record(core, o);
+	struct make *make = must_alloc(1, sizeof *make);
+
+	make->pending = pending;
+	make->item = item;
+	make->account = core->connections[pending->connection].account;
+	make->id = record->id;
+	make->size = make->data_size = record->size;
+	make->charge = core_charge(core, record->size);
+	make->seal = true;
+	make->fd = -1;
+	make->place.frame = TABLES_NONE;
+	make->object = o;
+	make->sequence = record->sequence;
+	list_init(&make->queue_link);
+	list_init(&make->fresh_link);
+	list_init(&make->batch_link);
+	list_add_tail(&pending->makes, &make->pending_link);
+	pending->n_unfinished++;
+	queue_add(core, make);
+}
+
+/* Return: was there one? */
+static bool drop_stale(struct core *core)
+{
+	struct list *ring, *link;
+
+	list_for_each(ring, &core->queue.ring) {
+		struct account *account = container_of(ring, struct account, ring_link);
+
+		list_for_each(link, &account->waiting) {
+			struct make *make = container_of(link, struct make, queue_link);
+			struct pending *pending = make->pending;
+
+			if (!is_unpack(make) || !is_stale(core, make))
+				continue;
+			pending_outcome(pending, make->item, 0, NULL, TABLES_NONE);
+			make_free(core, make);
+			pending_settle(core, pending);
+			return true;
+		}
+	}
+	return false;
+}
+
+void makes_drop_stale(struct core *core)
+{
+	while (core->n_unpacks && drop_stale(core))
+		tables_breathe(&core->tables);
 }
 
 static const char *adoption_text(struct core *core, const struct make *make, int status)

@@ -13,6 +13,7 @@
 #include "core/holding.h"
 #include "core/look.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/share.h"
 #include "core/state.h"
 #include "core/watch.h"
@@ -69,6 +70,8 @@ uint64_t object_bytes(const struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 
+	if (record->fd == OBJECT_IN_PACK)
+		return pack_charge(core, record->size);
 	return record->fd < 0 ? 0 : core_charge(core, record->size);
 }
 
@@ -103,7 +106,7 @@ static bool may_be_evicted(const struct core *core, uint32_t o)
 	const struct object *object = &core->objects[o];
 
 	return record->state == WIRE_RESIDENT && record->flags == 0 && object->refs == 0 &&
-	       object->pins == 0 && index_list_empty(&object->names) &&
+	       object->pins == 0 && object->wanted == 0 && index_list_empty(&object->names) &&
 	       index_list_empty(&object->leases);
 }
 
@@ -123,6 +126,23 @@ static void add_evictable(struct account *account, const struct cost *cost, uint
 	account->evictable.fds += times * cost->fds;
 }
 
+/* What evicting it would give: add 1, or -1. */
+static void victim_count(struct core *core, uint32_t o, int add)
+{
+	const struct object_record *record = object_record(core, o);
+	const struct cost cost = object_cost(core, o);
+
+	add_evictable(account_get(core, record->uid), &cost, (uint64_t)(int64_t)add);
+	core->n_victims += add;
+	if (record->fd == OBJECT_IN_PACK) {
+		core->victim_bytes += add * (int64_t)cost.metadata;
+		pack_count_victim(core, record->size, add);
+	} else {
+		core->victim_bytes += add * (int64_t)cost.bytes;
+		core->n_victim_fds += add;
+	}
+}
+
 static void victim_add(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
@@ -138,28 +158,32 @@ static void victim_add(struct core *core, uint32_t o)
 	victims_add(&core->victims, record->priority, &view);
 	index_list_add_tail(account_victims(core),
 		&account->victims[priority_level(record->priority)], o);
-	add_evictable(account, &cost, 1);
-	core->victim_bytes += view.bytes;
-	core->n_victims++;
+	victim_count(core, o, 1);
 }
 
 static void victim_remove(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 	struct account *account = account_get(core, record->uid);
-	const struct cost cost = object_cost(core, o);
 
 	victims_remove(&core->victims, record->priority, o);
 	index_list_remove(account_victims(core),
 		&account->victims[priority_level(record->priority)], o);
-	add_evictable(account, &cost, (uint64_t)-1);
-	core->victim_bytes -= cost.bytes;
-	core->n_victims--;
+	victim_count(core, o, -1);
 }
 
 uint32_t object_victim(const struct core *core)
 {
 	return victims_first(&core->victims);
+}
+
+uint32_t object_victim_with_fd(const struct core *core)
+{
+	uint32_t o = object_victim(core);
+
+	while (object_record(core, o)->fd < 0)
+		o = victims_next(&core->victims, object_record(core, o)->priority, o);
+	return o;
 }
 
 /* ---- charges ---- */
@@ -168,7 +192,8 @@ static void count_memory(struct core *core, uint32_t o)
 {
 	const struct object_record *record = object_record(core, o);
 	const uint64_t data = object_bytes(core, o), metadata = object_metadata_bytes(core, o);
-	const struct cost memory = { .bytes = data + metadata, .metadata = metadata, .fds = 1 };
+	const struct cost memory = { .bytes = data + metadata, .metadata = metadata,
+		.fds = record->fd >= 0 };
 
 	core->object_bytes += data;
 	core->metadata_bytes += metadata;
@@ -209,11 +234,13 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	struct object_record *record = object_record(core, o);
 	struct object *object = &core->objects[o];
 	const uint64_t data = object_bytes(core, o), metadata = object_metadata_bytes(core, o);
-	const struct cost memory = { .bytes = data + metadata, .metadata = metadata, .fds = 1 };
+	const struct cost memory = { .bytes = data + metadata, .metadata = metadata,
+		.fds = record->fd >= 0 };
+	const struct pack_place place = record->place;
 	const int fd = record->fd;
 	uint32_t h;
 
-	if (fd < 0)
+	if (!object_has_memory(record))
 		return;
 	index_list_for_each(h, object_holdings(core), &object->holdings)
 		holding_forget_bytes(core, h, data);
@@ -225,10 +252,12 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	attributes_drop(core, o);
 	blob_free(&core->blobs, record->metadata, record->metadata_size);
 	tables_change(&core->tables, record);
-	record->fd = -1;
+	record->fd = OBJECT_NO_MEMORY;
 	record->metadata = BLOB_NONE;
 	record->metadata_size = 0;
-	if (foreign) {
+	if (fd == OBJECT_IN_PACK) {
+		pack_give(core, place, record->size);
+	} else if (foreign) {
 		core->n_fds--;
 	} else if (object->sealing) { /* the edge still works on the descriptor */
 		struct operation *operation = operation_get(core, object->sealing, OPERATION_SEAL);
@@ -249,7 +278,7 @@ static bool keeps(const struct core *core, uint32_t o, uint32_t h)
 	const struct holding_record *holding = holding_record(core, h);
 
 	return holding->object == o &&
-		(holding->pins > 0 || (object_record(core, o)->fd < 0 && holding->refs > 0));
+		(holding->pins > 0 || (!object_has_memory(object_record(core, o)) && holding->refs > 0));
 }
 
 /* The holding that the deleted object is to be charged to (core/account.h). */
@@ -299,7 +328,7 @@ static void end(struct core *core, uint32_t o)
 	struct object *object = &core->objects[o];
 	const struct cost cost = { .objects = 1 };
 
-	assert(record->fd < 0 && index_list_empty(&object->holdings));
+	assert(!object_has_memory(record) && index_list_empty(&object->holdings));
 	assert(index_list_empty(&object->names) && index_list_empty(&object->leases));
 	account_return(core, object_account(core, o), &cost);
 	if (record->flags & OBJECT_DELETED) {
@@ -335,7 +364,7 @@ void object_reconsider(struct core *core, uint32_t o)
 		share_reconsider(core, o);
 	if (record->flags & OBJECT_DELETED && index_list_empty(&object->names) &&
 		index_list_empty(&object->leases)) {
-		const bool drops = object->pins == 0 && record->fd >= 0;
+		const bool drops = object->pins == 0 && object_has_memory(record);
 
 		if (drops)
 			drop_memory(core, o, false);
@@ -344,6 +373,43 @@ void object_reconsider(struct core *core, uint32_t o)
 		else
 			charge_holder(core, o, drops);
 	}
+}
+
+void object_move(struct core *core, uint32_t o, struct pack_place to)
+{
+	struct object_record *record = object_record(core, o);
+	const struct pack_place from = record->place;
+
+	tables_change(&core->tables, &record->place);
+	record->place = to;
+	pack_set_object(core, to, record->size, o);
+	pack_slot_give(core, from);
+}
+
+void object_unpack(struct core *core, uint32_t o, int fd, uint64_t inode)
+{
+	struct object_record *record = object_record(core, o);
+	const struct pack_place from = record->place;
+	const uint64_t before = object_bytes(core, o);
+	struct cost more = { .fds = 1 };
+	uint32_t h;
+
+	assert(!index_linked(&core->objects[o].victim_link) && core->objects[o].pins == 0);
+	tables_change(&core->tables, record);
+	record->fd = fd;
+	record->inode = inode;
+	more.bytes = object_bytes(core, o) - before; /* may wrap, as sums do */
+	core->object_bytes += more.bytes;
+	account_charge(account_get(core, record->uid), &more);
+	index_list_for_each(h, object_holdings(core), &core->objects[o].holdings)
+		holding_forget_bytes(core, h, -more.bytes);
+	pack_give(core, from, record->size);
+}
+
+void object_want(struct core *core, uint32_t o, int add)
+{
+	core->objects[o].wanted += add;
+	object_reconsider(core, o);
 }
 
 void object_rank(struct core *core, uint32_t o, int priority, uint8_t flags)
@@ -408,6 +474,8 @@ uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode
 	assert(o != TABLES_NONE); /* room_fits() counted it */
 	record = object_record(core, o);
 	gone_clear(core, &make->id);
+	if (fd == OBJECT_IN_PACK)
+		pack_set_object(core, make->place, make->size, o);
 	tables_change(&core->tables, &header->sequence);
 	header->sequence++;
 	tables_change(&core->tables, record);
@@ -432,6 +500,8 @@ uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode
 		.state = WIRE_CREATED,
 		.flags = (make->hold ? OBJECT_HELD : 0) | (make->pin ? OBJECT_PINNED : 0),
 	};
+	if (fd == OBJECT_IN_PACK)
+		record->place = make->place;
 	link_object(core, o);
 	count_memory(core, o);
 	order_add(core, o);
@@ -566,7 +636,7 @@ void object_describe(const struct core *core, uint32_t o, struct wire_item *item
 	item->last_access_ns = record->last_access_ns;
 	item->accesses = record->accesses;
 	item->charged_bytes = object_bytes(core, o) + object_metadata_bytes(core, o);
-	item->resident_bytes = record->fd < 0 ? 0 : record->size;
+	item->resident_bytes = object_has_memory(record) ? record->size : 0;
 }
 
 /* ---- recovery ---- */
@@ -579,15 +649,17 @@ int object_recover(struct core *core, uint32_t o)
 	r = arena_claim(&core->arena, record->size, record->slot);
 	if (r == 0 && record->metadata != BLOB_NONE)
 		r = blob_claim(&core->blobs, record->metadata, record->metadata_size);
+	if (r == 0 && record->fd == OBJECT_IN_PACK)
+		r = pack_claim(core, o);
 	if (r == 0)
 		r = attributes_recover(core, o);
 	if (r < 0)
 		return r;
 	link_object(core, o);
-	if (record->fd >= 0) {
+	if (object_has_memory(record))
 		count_memory(core, o);
+	if (record->fd >= 0)
 		core->n_fds++;
-	}
 	return 0;
 }
 

@@ -10,7 +10,8 @@
  *     gone                      DELETED -- last pin --> no memory -- last holding --> gone
  *
  * An object is an index into the tables' objects.  Its memory counts in
- * core.object_bytes and core.metadata_bytes while record.fd >= 0.
+ * core.object_bytes and core.metadata_bytes while it has some: a memfd, or a
+ * place in the pack.
  */
 #ifndef CORE_OBJECT_H
 #define CORE_OBJECT_H
@@ -37,6 +38,11 @@ uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint3
  * this one (sequence; 0: the first); or TABLES_NONE.  An id can be deleted more than once. */
 uint32_t object_find_deleted(const struct core *core, const struct id128 *id, uint32_t conn,
 	uint64_t after);
+static inline bool object_has_memory(const struct object_record *record)
+{
+	return record->fd != OBJECT_NO_MEMORY;
+}
+
 /* What its data is charged now. */
 uint64_t object_bytes(const struct core *core, uint32_t o);
 /* Whom it is charged to. */
@@ -44,8 +50,15 @@ struct account *object_account(struct core *core, uint32_t o);
 /* What it costs the one whom it is charged to. */
 struct cost object_cost(const struct core *core, uint32_t o);
 
-/* The memfd of a make is there: a draft, not yet sealed nor held. */
+/* The memory of a make is there: a draft, not yet sealed nor held.  fd: OBJECT_IN_PACK: it is at
+ * the make's place. */
 uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode);
+/* Its bytes are at another place of its class in the pack now. */
+void object_move(struct core *core, uint32_t o, struct pack_place to);
+/* They left the pack, and are in this memfd. */
+void object_unpack(struct core *core, uint32_t o, int fd, uint64_t inode);
+/* A GET waits for its memfd, or does no longer (add -1). */
+void object_want(struct core *core, uint32_t o, int add);
 /* The draft's memfd is sealed; serial: by which of its creator's requests. */
 void object_seal(struct core *core, uint32_t o, uint64_t serial);
 void object_abort(struct core *core, uint32_t o);
@@ -56,6 +69,8 @@ void object_lose_memory(struct core *core, uint32_t o);
 void object_evict(struct core *core, uint32_t o);
 /* The object that the policy would evict; only while core.n_victims > 0. */
 uint32_t object_victim(const struct core *core);
+/* ... of those that have a descriptor; only while core.n_victim_fds > 0. */
+uint32_t object_victim_with_fd(const struct core *core);
 
 /* Bytes of metadata and attributes that it is charged now. */
 uint64_t object_metadata_bytes(const struct core *core, uint32_t o);

@@ -96,6 +96,7 @@ void pending_free(struct core *core, struct pending *pending)
 	while ((make = list_first(&pending->makes, struct make, pending_link)))
 		make_give_up(core, make);
 	watches_remove(core, pending);
+	get_unwant(core, pending);
 	heap_remove(&core->deadlines, &pending->deadline);
 	list_remove(&pending->done_link);
 	events_unsubscribe(core, pending);
@@ -209,6 +210,10 @@ void pending_settle(struct core *core, struct pending *pending)
 {
 	if (pending->assembling || pending->n_unfinished)
 		return;
+	if (pending->unpacking) {
+		get_unpacked(core, pending);
+		return;
+	}
 	if (pending->connection != CORE_NO_CONN)
 		reply(core, pending);
 	pending_free(core, pending);
@@ -290,7 +295,7 @@ void pendings_expire(struct core *core)
 		struct pending *pending = container_of(node, struct pending, deadline);
 
 		heap_remove(&core->deadlines, node);
-		if (pending->type == WIRE_GET || pending->type == WIRE_WAIT) {
+		if (only_looks(pending) && pending->type != WIRE_SUBSCRIBE && !pending->unpacking) {
 			get_expire(core, pending);
 		} else if (pending->type == WIRE_SUBSCRIBE) {
 			events_expire(core, pending);

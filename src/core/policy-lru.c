@@ -39,6 +39,11 @@ static uint32_t lru_victim(const struct policy *policy)
 	return policy->oldest_first.first;
 }
 
+static uint32_t lru_next(const struct policy *policy, uint32_t object)
+{
+	return index_link(policy->links, object)->next;
+}
+
 const struct policy_ops policy_lru = {
 	.name = "lru",
 	.new = lru_new,
@@ -46,4 +51,5 @@ const struct policy_ops policy_lru = {
 	.add = lru_add,
 	.remove = lru_remove,
 	.victim = lru_victim,
+	.next = lru_next,
 };

@@ -33,6 +33,8 @@ struct policy_ops {
 	void (*remove)(struct policy *policy, uint32_t object);
 	/* The object to evict next, or INDEX_NONE. */
 	uint32_t (*victim)(const struct policy *policy);
+	/* ... and the one to evict after this one. */
+	uint32_t (*next)(const struct policy *policy, uint32_t object);
 };
 
 extern const struct policy_ops policy_lru;

@@ -65,17 +65,16 @@ static uint32_t best_entry(const struct core *core, uint64_t size)
 static bool suits(const struct core *core, const struct make *make, uint32_t e)
 {
 	const uint64_t bytes = entry_at(core, e)->bytes;
-	const uint64_t needed = make_bytes(make) - make->charge + MAX(make->charge, bytes);
-	struct cost cost = make_cost(make);
+	struct cost cost = make_cost(core, make);
 
 	/* What is too much is charged until it is trimmed. */
-	cost.bytes = needed;
-	return room_quota_fits(core, make->account, cost) && room_fits(core, needed - bytes, 0);
+	cost.bytes = cost.metadata + MAX(make->charge, bytes);
+	return room_quota_fits(core, make->account, cost) && room_has(core, cost.bytes - bytes);
 }
 
 bool pool_helps(const struct core *core, const struct make *make)
 {
-	const uint32_t e = make->fd < 0 ? best_entry(core, make->size) : TABLES_NONE;
+	const uint32_t e = make->fd < 0 && make->object == TABLES_NONE ? best_entry(core, make->size) : TABLES_NONE;
 
 	return e != TABLES_NONE && suits(core, make, e);
 }
@@ -103,7 +102,7 @@ struct pool_memfd pool_take(struct core *core, const struct make *make)
 	uint32_t e;
 
 	core->pool.last_create_ns = core->now;
-	if (make->fd >= 0)
+	if (make->fd >= 0 || make->object != TABLES_NONE)
 		return memfd;
 	if (make->size >= BIG)
 		core->pool.last_big_ns = core->now;
@@ -157,9 +156,14 @@ static uint64_t target(const struct core *core)
 	return MIN(MAX(first, MIN(demand, capacity / 4)), core->config.pool_max);
 }
 
-static bool is_idle(const struct core *core)
+int64_t pool_idle_at(const struct core *core)
 {
-	return core->now - core->pool.last_create_ns >= IDLE_NS;
+	return core->pool.last_create_ns + IDLE_NS;
+}
+
+bool pool_is_idle(const struct core *core)
+{
+	return core->now >= pool_idle_at(core);
 }
 
 /* Is somebody writing a big draft?  He needs the memory bus more than the next one does.
@@ -231,7 +235,7 @@ static void fill(struct core *core)
 	const uint64_t size = next_size(core);
 
 	/* Never at anybody's cost: an eighth stays free beside it. */
-	if (size == 0 || !room_fits(core, size + core_capacity(core) / 8, 1))
+	if (size == 0 || !room_has(core, size + core_capacity(core) / 8) || !room_has_fds(core, 1))
 		return;
 	effect = effect_add(core, CORE_POOL_FILL);
 	effect->ticket = operation_new(core, OPERATION_FILL, &operation);
@@ -257,7 +261,7 @@ void pool_plan(struct core *core)
 
 	if (!pool->started || core->config.pool_max == 0 || !core->resumed)
 		return;
-	if (is_idle(core)) {
+	if (pool_is_idle(core)) {
 		while (pool_shed(core))
 			;
 		return;
@@ -279,7 +283,7 @@ int64_t pool_deadline(const struct core *core)
 		return core->pool.last_big_ns + WRITING_NS;
 	if (core->n_pool == 0)
 		return FOREVER_NS;
-	return core->pool.last_create_ns + IDLE_NS;
+	return pool_idle_at(core);
 }
 
 void pool_filled(struct core *core, uint32_t ticket, int result, int fd, uint64_t inode,
@@ -297,7 +301,7 @@ void pool_filled(struct core *core, uint32_t ticket, int result, int fd, uint64_
 		pool->retry_ns = core->now + RETRY_NS;
 		return;
 	}
-	if (bytes > asked || is_idle(core)) {
+	if (bytes > asked || pool_is_idle(core)) {
 		effect_close(core, fd, asked);
 		return;
 	}

@@ -21,6 +21,9 @@ struct pool_memfd {
 	uint64_t bytes;
 };
 
+/* No create for a minute; and when that will be. */
+bool pool_is_idle(const struct core *core);
+int64_t pool_idle_at(const struct core *core);
 void pool_start(struct core *core); /* the first client came */
 /* Does the make fit with a memfd of the pool? */
 bool pool_helps(const struct core *core, const struct make *make);

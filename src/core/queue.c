@@ -24,10 +24,11 @@ void queue_add(struct core *core, struct make *make)
 		list_add_tail(&core->queue.ring, &account->ring_link);
 		account->smallest = UINT64_MAX;
 	}
-	account->smallest = MIN(account->smallest, make_bytes(make));
+	account->smallest = MIN(account->smallest, make_least(core, make));
 	list_add_tail(&account->waiting, &make->queue_link);
 	core->queue.n++;
-	core->queue.smallest = MIN(core->queue.smallest, make_bytes(make));
+	core->queue.smallest = MIN(core->queue.smallest, make_least(core, make));
+	core->n_unpacks += make->object != TABLES_NONE;
 }
 
 void queue_remove(struct core *core, struct make *make)
@@ -35,6 +36,7 @@ void queue_remove(struct core *core, struct make *make)
 	struct account *account = make->account;
 
 	list_remove(&make->queue_link);
+	core->n_unpacks -= make->object != TABLES_NONE;
 	if (list_empty(&account->waiting))
 		list_remove(&account->ring_link);
 	if (--core->queue.n == 0)
@@ -58,9 +60,9 @@ static void grant(struct core *core, struct make *make)
 /* Does it fit as it is, with a pool memfd or without? */
 static bool fits_now(const struct core *core, const struct make *make)
 {
-	const uint32_t fds = make->fd < 0; /* an offered memfd is counted already */
+	const struct need need = make_need(core, make);
 
-	return room_fits(core, make_bytes(make), fds) || pool_helps(core, make);
+	return room_fits(core, &need) || pool_helps(core, make);
 }
 
 /* Give the turn to the first uid that its quota allows.
@@ -72,14 +74,14 @@ static bool grant_turn(struct core *core)
 	list_for_each(link, &core->queue.ring) {
 		struct account *account = container_of(link, struct account, ring_link);
 		struct make *make = first_of(account);
-		const enum room quota = room_quota(core, account, make_cost(make));
+		const struct need need = make_need(core, make);
+		const enum room quota = room_quota(core, account, make_quota(core, make));
 
 		if (quota == ROOM_NO)
 			continue; /* holds up nobody else */
 		if (quota == ROOM_SOON)
 			return false;
-		if (fits_now(core, make) ||
-			room_make(core, make_bytes(make), make->fd < 0) == ROOM_YES) {
+		if (fits_now(core, make) || room_make(core, &need) == ROOM_YES) {
 			grant(core, make);
 			return true;
 		}
@@ -99,7 +101,7 @@ static void count_passed(struct core *core, const struct make *passing)
 
 		if (account == passing->account)
 			break;
-		if (room_quota_fits(core, account, make_cost(first_of(account))))
+		if (room_quota_fits(core, account, make_quota(core, first_of(account))))
 			first_of(account)->passes++;
 	}
 	list_for_each(link, &passing->account->waiting) {
@@ -116,7 +118,7 @@ static bool all_by_quota(const struct core *core, const struct account *account)
 {
 	const struct cost least = { .bytes = account->smallest, .objects = 1 };
 
-	return !room_quota_fits(core, account, least);
+	return core->n_unpacks == 0 && !room_quota_fits(core, account, least);
 }
 
 /* Grant the first make that fits as it is and that everybody ahead of it lets pass. */
@@ -126,12 +128,12 @@ static bool grant_passing(struct core *core)
 	uint64_t smallest = UINT64_MAX, own;
 	struct list *ring, *link;
 
-	if (!room_fits(core, queue->smallest, 0))
+	if (!room_has(core, queue->smallest))
 		return false;
 	list_for_each(ring, &queue->ring) {
 		struct account *account = container_of(ring, struct account, ring_link);
 		const bool by_quota =
-			!room_quota_fits(core, account, make_cost(first_of(account)));
+			!room_quota_fits(core, account, make_quota(core, first_of(account)));
 
 		if (all_by_quota(core, account)) {
 			smallest = MIN(smallest, account->smallest);
@@ -141,13 +143,13 @@ static bool grant_passing(struct core *core)
 		list_for_each(link, &account->waiting) {
 			struct make *make = container_of(link, struct make, queue_link);
 
-			if (room_quota_fits(core, account, make_cost(make)) &&
+			if (room_quota_fits(core, account, make_quota(core, make)) &&
 				fits_now(core, make)) {
 				count_passed(core, make);
 				grant(core, make);
 				return true;
 			}
-			own = MIN(own, make_bytes(make));
+			own = MIN(own, make_least(core, make));
 			if (make->passes >= CORE_PASS_MAX)
 				break;
 		}
@@ -181,14 +183,16 @@ void queue_refuse_too_big(struct core *core)
 			struct make *make = container_of(link, struct make, queue_link);
 			struct pending *pending = make->pending;
 
-			if (make_bytes(make) > core->config.capacity)
+			const struct cost cost = make_quota(core, make);
+
+			if (make_need(core, make).bytes > core->config.capacity)
 				make_fail(core, make, -EFBIG,
 					scratch_text(core, "object %s is larger than the store's "
 						"new capacity: make it smaller, or raise capacity",
 						object_id_text(core, &make->id)));
-			else if (make_bytes(make) > account->limits[CORE_BYTES] ||
-				account->limits[CORE_OBJECTS] == 0 ||
-				account->limits[CORE_DESCRIPTORS] == 0)
+			else if (cost.bytes > account->limits[CORE_BYTES] ||
+				cost.objects > account->limits[CORE_OBJECTS] ||
+				cost.fds > account->limits[CORE_DESCRIPTORS])
 				make_fail(core, make, -EDQUOT,
 					scratch_text(core, "object %s: the new quotas of uid %u have no "
 						"room for it: make it smaller, or raise them",

@@ -10,6 +10,7 @@
 #include "core/holding.h"
 #include "core/look.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/pool.h"
 #include "core/recover.h"
 #include "core/state.h"
@@ -63,6 +64,8 @@ static int recover_objects(struct core *core)
 		order_add(core, o);
 	}
 	blob_claimed(&core->blobs);
+	pack_claimed(core);
+	core->n_fds += core->tables.header->pack_fd >= 0;
 	recover_arena(core);
 	order_sort(core);
 	return 0;
@@ -154,7 +157,7 @@ int recover(struct core *core)
 
 /* ---- the heir's questions ---- */
 
-enum { FDS_OF_OBJECTS, FDS_OF_POOL, FDS_OF_CONNECTIONS, FDS_END };
+enum { FDS_OF_OBJECTS, FDS_OF_POOL, FDS_OF_PACK, FDS_OF_CONNECTIONS, FDS_END };
 
 static bool object_fd(const struct core *core, uint32_t o, struct core_fd *fd)
 {
@@ -188,6 +191,21 @@ static bool pool_fd(const struct core *core, uint32_t e, struct core_fd *fd)
 	return true;
 }
 
+static bool pack_fd(const struct core *core, uint32_t i, struct core_fd *fd)
+{
+	const struct tables_header *header = core->tables.header;
+
+	if (header->pack_fd < 0)
+		return false;
+	*fd = (struct core_fd){
+		.kind = CORE_FD_PACK,
+		.fd = header->pack_fd,
+		.inode = header->pack_inode,
+		.size = header->pack_bytes,
+	};
+	return true;
+}
+
 static bool connection_fd(const struct core *core, uint32_t i, struct core_fd *fd)
 {
 	const uint32_t c = i / CORE_CONNECTION_FDS;
@@ -213,10 +231,11 @@ bool core_next_fd(const struct core *core, uint64_t *cursor, struct core_fd *fd)
 	const uint32_t n[FDS_END] = {
 		[FDS_OF_OBJECTS] = core->tables.header->objects_high,
 		[FDS_OF_POOL] = TABLES_POOL_MAX,
+		[FDS_OF_PACK] = 1,
 		[FDS_OF_CONNECTIONS] = core->tables.header->connections_high * CORE_CONNECTION_FDS,
 	};
 	bool (*const look[FDS_END])(const struct core *core, uint32_t i, struct core_fd *fd) = {
-		object_fd, pool_fd, connection_fd,
+		object_fd, pool_fd, pack_fd, connection_fd,
 	};
 	uint32_t of = *cursor >> 32, i = *cursor;
 
@@ -227,6 +246,18 @@ bool core_next_fd(const struct core *core, uint64_t *cursor, struct core_fd *fd)
 				return true;
 			}
 	return false;
+}
+
+static void pack_lost(struct core *core)
+{
+	for (uint32_t o = 0; o < core->tables.header->objects_high; o++) {
+		const struct object_record *record = object_record(core, o);
+
+		if (record->state && record->fd == OBJECT_IN_PACK)
+			object_delete(core, o, GONE_LOST);
+		tables_breathe(&core->tables);
+	}
+	pack_forget(core);
 }
 
 void core_fd_lost(struct core *core, int64_t now, const struct core_fd *fd)
@@ -250,6 +281,9 @@ void core_fd_lost(struct core *core, int64_t now, const struct core_fd *fd)
 	case CORE_FD_POOL:
 		pool_forget(core, fd->owner);
 		break;
+	case CORE_FD_PACK:
+		pack_lost(core);
+		break;
 	case CORE_FD_CALL:
 	case CORE_FD_SERVICE:
 	case CORE_FD_PIDFD:
@@ -267,6 +301,7 @@ void core_resume(struct core *core, int64_t now, int64_t realtime)
 	event_begin(core, now);
 	core->realtime_offset = realtime - now;
 	core->resumed = true;
+	pack_resume(core);
 	tables_change(&core->tables, &header->generation);
 	header->generation++;
 	for (uint32_t c = 0; c < header->connections_high; c++) {

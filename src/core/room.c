@@ -2,7 +2,9 @@
 #include <inttypes.h>
 
 #include "core/account.h"
+#include "core/make.h"
 #include "core/object.h"
+#include "core/pack.h"
 #include "core/pool.h"
 #include "core/room.h"
 #include "core/state.h"
@@ -24,13 +26,28 @@ uint64_t core_charge(const struct core *core, uint64_t size)
 	return size ? (size + page - 1) & ~(page - 1) : page;
 }
 
-/* So many memfds are being closed at a time to make room: this bounds the length of an event and
- * the effects of it.  When they are closed, more can be. */
+/* So many memfds and frames are being given back at a time to make room, and so many objects
+ * evicted by one event: this bounds the length of an event and the effects of it. */
 #define CLOSING_MAX 1024
 
-/* What is free, as if what is being freed were.  Negative: more is in use than the limits allow
- * (they were lowered, or connections took of the reserve). */
+/* Is enough under way?  What was only evicted leads to no event: come back for more at once. */
+static bool is_pausing(struct core *core)
+{
+	if (core->n_freeing_fds + core->pack.n_punching >= CLOSING_MAX)
+		return true;
+	if (core->n_evicted < CLOSING_MAX)
+		return false;
+	core->in_haste = true;
+	return true;
+}
+
+/* What is free: now; soon, when what is being freed is, and the objects of the pack are moved
+ * together; at best, when in addition everything is dropped that may be.  Negative: more is in
+ * use than the limits allow (they were lowered, or connections took of the reserve). */
+enum when { NOW, SOON, AT_BEST };
+
 struct space {
+	enum when when;
 	int64_t bytes, fds, records;
 };
 
@@ -39,67 +56,126 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-static struct space free_space(const struct core *core, bool soon)
+static struct space free_space(const struct core *core, enum when when)
 {
 	const uint32_t objects = core->n_created + core->n_resident + core->n_deleted +
 				 core->n_making;
-	const uint64_t bytes = core_used_bytes(core) - (soon ? core->freeing_bytes : 0);
-	const uint32_t fds = core->n_fds - (soon ? core->n_freeing_fds : 0);
-
-	return (struct space){
-		.bytes = (int64_t)MIN(core_capacity(core), (uint64_t)INT64_MAX) - (int64_t)bytes,
-		.fds = (int64_t)core->config.max_fds - core_fd_reserve(core) - fds,
+	struct space space = {
+		.when = when,
+		.bytes = (int64_t)MIN(core_capacity(core), (uint64_t)INT64_MAX) -
+			 (int64_t)core_used_bytes(core),
+		.fds = (int64_t)core->config.max_fds - core_fd_reserve(core) - core->n_fds,
 		.records = (int64_t)core->tables.header->max_objects - objects,
 	};
+
+	if (when == NOW)
+		return space;
+	space.bytes += core->freeing_bytes;
+	space.fds += core->n_freeing_fds;
+	if (when == SOON) {
+		space.bytes += pack_compactable(core);
+		return space;
+	}
+	space.bytes += pack_compactable_at_best(core) + pack_spare_bytes(core) +
+		       pool_idle_bytes(core) + core->victim_bytes;
+	space.fds += core->n_pool + core->n_victim_fds;
+	space.records += core->n_victims;
+	return space;
+}
+
+static uint64_t slot_bytes(const struct core *core, enum when when, unsigned int class)
+{
+	if (class == PACK_NO_CLASS)
+		return 0;
+	if (when == NOW)
+		return core->pack.classes[class].n_free ? 0 : core->tables.header->slab_bytes;
+	return when == SOON ? pack_need_soon(core, class) : pack_need_at_best(core, class);
 }
 
 /* Who needs nothing of one kind is not held up by its lack. */
-static bool fits(const struct space *space, uint64_t bytes, uint32_t fds)
+static bool has(const struct space *space, uint64_t bytes, uint32_t fds)
 {
 	return (bytes == 0 || (space->bytes > 0 && bytes <= (uint64_t)space->bytes)) &&
 	       (fds == 0 || fds <= space->fds) && space->records > 0;
 }
 
-bool room_fits(const struct core *core, uint64_t bytes, uint32_t fds)
+static bool lacks_only_fds(const struct core *core, const struct space *space,
+	const struct need *need)
 {
-	const struct space now = free_space(core, false);
-
-	return fits(&now, bytes, fds);
+	return has(space, need->bytes + slot_bytes(core, space->when, need->pack_class), 0);
 }
 
-enum room room_make(struct core *core, uint64_t bytes, uint32_t fds)
+static bool fits(const struct core *core, const struct space *space, const struct need *need)
 {
-	struct space space = free_space(core, true);
-	const struct space at_best = {
-		.bytes = space.bytes + (int64_t)(pool_idle_bytes(core) + core->victim_bytes),
-		.fds = space.fds + core->n_pool + core->n_victims,
-		.records = space.records + core->n_victims,
-	};
+	return has(space, need->bytes + slot_bytes(core, space->when, need->pack_class), need->fds);
+}
 
-	if (room_fits(core, bytes, fds))
+bool room_fits(const struct core *core, const struct need *need)
+{
+	const struct space now = free_space(core, NOW);
+
+	return fits(core, &now, need);
+}
+
+bool room_has(const struct core *core, uint64_t bytes)
+{
+	const struct space now = free_space(core, NOW);
+
+	return has(&now, bytes, 0);
+}
+
+bool room_has_fds(const struct core *core, uint32_t fds)
+{
+	return fds <= free_space(core, NOW).fds;
+}
+
+/* Drop one thing: what nobody asks for first.  Who needs no more than a descriptor has nothing
+ * dropped that has none.  Return: was there any? */
+static bool drop_one(struct core *core, bool for_fd)
+{
+	if (pool_shed(core) || (!for_fd && pack_shed(core)))
+		return true;
+	if (for_fd ? core->n_victim_fds == 0 : core->n_victims == 0)
+		return false;
+	core->n_evicted++;
+	object_evict(core, for_fd ? object_victim_with_fd(core) : object_victim(core));
+	return true;
+}
+
+enum room room_make(struct core *core, const struct need *need)
+{
+	const struct space at_best = free_space(core, AT_BEST);
+	struct space space;
+	uint64_t bytes;
+
+	if (room_fits(core, need))
 		return ROOM_YES;
-	if (!fits(&at_best, bytes, fds))
+	if (!fits(core, &at_best, need))
 		return ROOM_NO;
-	while (!fits(&space, bytes, fds)) {
-		if (core->n_freeing_fds >= CLOSING_MAX)
+	for (;;) {
+		space = free_space(core, SOON);
+		if (fits(core, &space, need))
+			break;
+		if (is_pausing(core))
 			return ROOM_SOON;
-		if (!pool_shed(core))
-			object_evict(core, object_victim(core));
-		space = free_space(core, true);
+		drop_one(core, lacks_only_fds(core, &space, need));
 	}
-	return room_fits(core, bytes, fds) ? ROOM_YES : ROOM_SOON;
+	if (room_fits(core, need))
+		return ROOM_YES;
+	/* What is being freed may be enough; else what can be moved together is. */
+	space.bytes = free_space(core, NOW).bytes + (int64_t)core->freeing_bytes;
+	bytes = need->bytes + slot_bytes(core, NOW, need->pack_class);
+	if ((int64_t)bytes > space.bytes)
+		pack_squeeze(core, bytes - space.bytes);
+	return ROOM_SOON;
 }
 
 bool room_for_offered(struct core *core)
 {
-	const int64_t at_best =
-		free_space(core, true).fds + (int64_t)core->n_pool + (int64_t)core->n_victims;
-
-	if (at_best < 1 || core->n_fds >= core->config.max_fds)
+	if (free_space(core, AT_BEST).fds < 1 || core->n_fds >= core->config.max_fds)
 		return false;
-	while (free_space(core, true).fds < 1 && core->n_freeing_fds < CLOSING_MAX)
-		if (!pool_shed(core))
-			object_evict(core, object_victim(core));
+	while (free_space(core, SOON).fds < 1 && !is_pausing(core))
+		drop_one(core, true);
 	return true;
 }
 
@@ -148,8 +224,9 @@ enum room room_quota(struct core *core, struct account *account, struct cost cos
 	if (!fits_beside(&limits, &at_least, &cost))
 		return ROOM_NO;
 	while (!fits_beside(&limits, &account->charged, &cost)) {
-		if (core->n_freeing_fds >= CLOSING_MAX)
+		if (is_pausing(core))
 			return ROOM_SOON;
+		core->n_evicted++;
 		object_evict(core, account_victim(account));
 	}
 	return ROOM_YES;
@@ -162,17 +239,18 @@ bool room_quota_for_offered(struct core *core, struct account *account)
 
 void room_restore(struct core *core)
 {
-	while (core_used_bytes(core) - core->freeing_bytes > core_capacity(core) ||
-		(uint64_t)core->n_fds - core->n_freeing_fds + core_fd_reserve(core) >
-			core->config.max_fds) {
-		if (core->n_freeing_fds >= CLOSING_MAX)
+	struct space soon = free_space(core, SOON);
+
+	while (soon.bytes < 0 || soon.fds < 0) {
+		if (is_pausing(core))
+			return;
+		if (!drop_one(core, soon.bytes >= 0))
 			break;
-		if (pool_shed(core))
-			continue;
-		if (core->n_victims == 0)
-			break;
-		object_evict(core, object_victim(core));
+		soon = free_space(core, SOON);
 	}
+	soon.bytes = free_space(core, NOW).bytes + (int64_t)core->freeing_bytes;
+	if (soon.bytes < 0)
+		pack_squeeze(core, -soon.bytes);
 }
 
 /* Which of its quotas holds the uid up.  Return: the key to raise. */
@@ -206,20 +284,23 @@ static const char *explain_quota(const struct core *core, const struct account *
 	return "quota_descriptors";
 }
 
-void room_explain(const struct core *core, const struct account *account, struct cost cost,
-	struct text *text)
+void room_explain(const struct core *core, const struct make *make, struct text *text)
 {
-	const struct space soon = free_space(core, true);
+	const struct space soon = free_space(core, SOON);
+	const struct account *account = make->account;
+	const struct cost cost = make_quota(core, make);
+	const struct need need = make_need(core, make);
+	const uint64_t bytes = need.bytes + slot_bytes(core, SOON, need.pack_class);
 	char wanted[32], capacity[32], used[32], pinned[32];
 	const char *limit = "capacity";
 
-	size_format(cost.bytes, wanted, sizeof wanted);
+	size_format(make->size, wanted, sizeof wanted);
 	size_format(core_capacity(core), capacity, sizeof capacity);
 	size_format(core_used_bytes(core), used, sizeof used);
 	size_format(core->pinned_bytes, pinned, sizeof pinned);
 	if (!room_quota_fits(core, account, cost)) {
 		limit = explain_quota(core, account, &cost, text);
-	} else if (soon.bytes < 0 || cost.bytes > (uint64_t)soon.bytes) {
+	} else if (soon.bytes < 0 || bytes > (uint64_t)soon.bytes) {
 		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
 			wanted, capacity, used, pinned);
 		if (core->limit < core->config.capacity) {
@@ -228,7 +309,7 @@ void room_explain(const struct core *core, const struct account *account, struct
 				capacity);
 			limit = "the memory cgroup's limit, or lower min_free";
 		}
-	} else if (soon.fds <= 0) {
+	} else if (soon.fds <= 0 && need.fds) {
 		text_add(text, "%s asked for, but of %u descriptors are %u in use", wanted,
 			core->config.max_fds, core->n_fds);
 		limit = "max_descriptors, and the broker's RLIMIT_NOFILE";

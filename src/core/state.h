@@ -21,6 +21,7 @@
 #include "core/blob.h"
 #include "core/core.h"
 #include "core/effect.h"
+#include "core/pack.h"
 #include "core/tables.h"
 #include "core/victims.h"
 #include "ds/hash.h"
@@ -42,6 +43,7 @@ struct object {
 		uint32_t payer; /* of a deleted one: the holding it is charged to; NONE: its owner */
 	};
 	uint32_t sealing;        /* ticket of the SEAL in flight; 0: none */
+	uint32_t wanted;         /* GETs that wait for its memfd */
 	uint64_t refs, pins;     /* sums over its holdings */
 };
 
@@ -126,6 +128,12 @@ struct watched {
 	struct list watches;
 };
 
+/* An object that a GET wants mapped. */
+struct wanted {
+	uint32_t object;
+	uint64_t sequence;
+};
+
 struct pending {
 	struct list link;         /* in its connection's pendings */
 	struct list done_link;    /* while the watches of one id are gone through */
@@ -149,6 +157,9 @@ struct pending {
 	struct list sealings;     /* SEAL: items that wait for writers (core/share.c) */
 	struct watch *watches;    /* GET, WAIT; n_items of them */
 	uint32_t n_ready, n_gone;
+	bool unpacking;           /* GET: its makes get memfds for objects in the pack */
+	struct wanted *wanted;    /* those objects */
+	uint32_t n_wanted;
 };
 
 /* ---- objects on their way ---- */
@@ -169,6 +180,10 @@ struct make {
 	uint16_t mode;
 	bool hold, seal;
 	int fd;                     /* PUT_FD: the offered memfd; else -1 */
+	struct pack_place place;    /* in the pack, from make_grant() on; frame TABLES_NONE: not there */
+	struct list batch_link;     /* in the batch that writes it there */
+	uint32_t object;            /* of a GET: that gets this memfd; TABLES_NONE: a new one */
+	uint64_t sequence;          /* likewise: which object that is */
 	uint32_t passes;            /* how often it was passed (R9) */
 	uint32_t metadata_size;
 	uint32_t blob;              /* metadata, once it is granted */
@@ -193,6 +208,29 @@ enum operation_kind {
 	OPERATION_SEAL,
 	OPERATION_CLOSE,
 	OPERATION_FILL,
+	OPERATION_PACK_OPEN,
+	OPERATION_PACK_WRITE, /* of makes */
+	OPERATION_PACK_MOVE,  /* of objects */
+	OPERATION_PUNCH,
+};
+
+/* An object on its way to another place. */
+struct move {
+	uint32_t object;
+	uint64_t sequence;
+	int fd;                 /* it comes from a memfd; OBJECT_IN_PACK: from the pack, */
+	struct pack_place from; /* from here */
+	struct pack_place to;
+};
+
+/* What one CORE_PACK_WRITE carries. */
+struct batch {
+	struct list makes;
+	struct move *moves;
+	size_t n_moves, moves_room;
+	uint32_t frame;         /* that is being emptied; TABLES_NONE: none */
+	struct core_pack_write *writes;
+	size_t n_writes, writes_room;
 };
 
 struct operation {
@@ -202,7 +240,10 @@ struct operation {
 	struct pending *pending; /* SEAL; NULL: nobody waits */
 	uint32_t item;           /* SEAL */
 	uint32_t object;         /* SEAL; TABLES_NONE: it is gone, close fd when done */
-	uint64_t bytes;          /* CLOSE: being freed; FILL: asked for; SEAL of a gone object: its charge */
+	uint64_t bytes;          /* CLOSE, PUNCH: being freed; FILL: asked for; SEAL of a gone object:
+	                            its charge */
+	uint32_t frame;          /* PUNCH */
+	struct batch *batch;     /* PACK_WRITE, PACK_MOVE */
 	int fd;                  /* SEAL */
 };
 
@@ -227,6 +268,55 @@ struct pool {
 	int64_t last_create_ns;
 	int64_t last_big_ns;        /* of those that the pool is for */
 	int64_t retry_ns;           /* no fill before this: one failed */
+};
+
+/* ---- the pack ---- */
+
+enum frame_state {
+	FRAME_FREE,
+	FRAME_SLAB,
+	FRAME_EVACUATING, /* a slab that gives no slots any more */
+	FRAME_PAGES,      /* one object's */
+	FRAME_SPARE,      /* an empty slab that is kept */
+	FRAME_PUNCHED,    /* its memory is being given back */
+};
+
+struct frame {
+	struct index_link link; /* among the free, the spare, or slabs of its class and fill */
+	uint32_t *objects;      /* by slot; see pack.c */
+	uint32_t free;          /* first free slot */
+	uint16_t n_used;
+	uint8_t class;
+	uint8_t state;          /* enum frame_state */
+};
+
+struct pack_class {
+	struct index_list partial[8]; /* slabs with a free slot, by how full they are */
+	uint32_t slots;               /* of a slab */
+	uint32_t n_slabs;
+	uint32_t n_live;              /* objects, and writes of makes in flight */
+	uint32_t n_free;              /* slots to be had */
+	uint32_t n_victims;           /* objects that may be evicted */
+	uint32_t evacuating;          /* frame; TABLES_NONE: none */
+};
+
+struct pack {
+	struct frame *frames;
+	size_t n_frames, frames_room; /* those above n_frames were never used */
+	uint32_t max_frames;
+	struct index_list free, spare;
+	uint32_t n_spare;
+	struct pack_class classes[PACK_CLASSES];
+	uint64_t bytes;             /* of frames in use; those being punched are being freed */
+	uint64_t live_bytes;        /* charges of what is in it */
+	uint64_t victim_pages;      /* of objects with pages of their own that may be evicted */
+	uint32_t n_objects;         /* and writes in flight */
+	uint32_t n_punching;
+	uint32_t n_writing;         /* makes whose bytes are being written */
+	uint32_t opening;           /* ticket of the PACK_OPEN in flight; 0: none */
+	int64_t retry_ns;           /* it could not be opened: not before this */
+	uint32_t ticket;            /* of the batch of this event's makes; 0: none */
+	bool loosened;              /* slots were given back: a class may leave too much empty */
 };
 
 struct core {
@@ -257,9 +347,13 @@ struct core {
 	struct victims victims;
 
 	/* R2: used by whom */
-	uint64_t object_bytes, metadata_bytes, freeing_bytes, pinned_bytes, victim_bytes;
+	uint64_t object_bytes, metadata_bytes, freeing_bytes, pinned_bytes;
+	uint64_t victim_bytes;      /* what is not in the pack; metadata of all */
 	uint32_t n_fds;             /* in use, all kinds */
-	uint32_t n_freeing_fds, n_victims, n_pool;
+	uint32_t n_freeing_fds, n_victims, n_victim_fds, n_pool;
+	uint32_t n_evicted;         /* in this event */
+	bool in_haste;              /* the event did not finish what it could: come back at once */
+	uint32_t n_unpacks;         /* makes of GETs that wait for room */
 	uint32_t n_created, n_resident, n_deleted, n_making, n_connections, n_names, n_leases,
 		n_pendings;
 
@@ -269,6 +363,7 @@ struct core {
 	struct queue queue;
 	struct list fresh;          /* makes of this event */
 	struct pool pool;
+	struct pack pack;
 
 	/* objects in order of creation, with gaps; see core/look.c */
 	struct order_entry {
@@ -346,7 +441,8 @@ static inline struct index_links account_victims(const struct core *core)
 /* Everything that is charged against capacity. */
 static inline uint64_t core_used_bytes(const struct core *core)
 {
-	return core->object_bytes + core->metadata_bytes + core->freeing_bytes + core->pool.bytes;
+	return core->object_bytes - core->pack.live_bytes + core->pack.bytes +
+	       core->metadata_bytes + core->freeing_bytes + core->pool.bytes;
 }
 
 /* How much of that there may be now. */

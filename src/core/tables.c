@@ -14,6 +14,9 @@
 #define VERSION 2
 #define PAGE    4096
 
+#define PACK_FILE_MIN (UINT64_C(4) << 30)
+#define PACK_FILE_MAX (UINT64_C(4) << 40)
+
 /* Follows the old bytes in the journal, which is read backwards. */
 struct journal_entry {
 	uint64_t offset; /* of the record in the memory */
@@ -86,6 +89,16 @@ static const uint16_t record_sizes[10] = {
 	sizeof(struct setting_record),
 };
 
+/* Frames are cheap, and slabs of less than a frame need more of them than there are bytes. */
+static uint64_t pack_file_bytes(uint64_t capacity)
+{
+	uint64_t bytes = PACK_FILE_MIN;
+
+	while (bytes < PACK_FILE_MAX && bytes / 8 < capacity)
+		bytes *= 2;
+	return bytes;
+}
+
 static void choose_numbers(struct tables_header *numbers, const struct core_config *config)
 {
 	const uint64_t objects = MAX(config->max_objects, 1);
@@ -101,6 +114,10 @@ static void choose_numbers(struct tables_header *numbers, const struct core_conf
 	numbers->max_leases = objects + 64;
 	numbers->max_events = config->max_events ? config->max_events : CORE_EVENTS_MAX;
 	numbers->blob_bytes = blob_area_bytes(objects);
+	numbers->pack_fd = -1;
+	numbers->slab_bytes = config->capacity >= UINT64_C(64) << 20 ? 65536 :
+		config->capacity >= UINT64_C(4) << 20 ? 16384 : 4096;
+	numbers->pack_bytes = pack_file_bytes(config->capacity);
 }
 
 size_t tables_size(const struct core_config *config)

@@ -38,21 +38,34 @@ enum object_flags {
 	OBJECT_PINNED = 4,  /* hard: never evicted, whoever holds it */
 };
 
+/* Where in the pack an object is (core/pack.h). */
+struct pack_place {
+	uint32_t frame, slot;
+};
+
+enum object_memory {
+	OBJECT_NO_MEMORY = -1, /* instead of a descriptor: it is gone */
+	OBJECT_IN_PACK = -2,
+};
+
 struct object_record {
 	struct id128 id;
 	uint64_t size;
-	uint64_t inode;
+	union {
+		uint64_t inode;
+		struct pack_place place; /* of an OBJECT_IN_PACK */
+	};
 	uint64_t sequence;      /* order of creation */
 	uint64_t creator;       /* connection number */
 	uint64_t serial;        /* its request that sealed the object (R11) */
 	int64_t created_ns;     /* CLOCK_REALTIME */
 	int64_t last_access_ns; /* CLOCK_REALTIME (loose) */
-	uint64_t accesses;      /* GETs granted (loose) */
 	uint64_t use;           /* header.uses when last used or last referenced (loose) */
+	uint32_t accesses;      /* GETs granted (loose) */
 	uint32_t metadata;      /* blob; 0: none */
 	uint32_t metadata_size;
 	uint32_t uid, gid;
-	int32_t fd;             /* -1 once the memory is gone */
+	int32_t fd;             /* or an enum object_memory */
 	uint32_t slot;          /* place in the arena; 0: none */
 	uint32_t attributes;    /* blob; 0: none */
 	uint16_t attributes_size;
@@ -175,6 +188,7 @@ enum counter {
 	COUNTER_FULL_ERRORS,
 	COUNTER_FAULTS,
 	COUNTER_BAD_RELEASES,
+	COUNTER_COMPACTIONS,
 	COUNTER_N,
 };
 
@@ -195,6 +209,10 @@ struct tables_header {
 	/* records at and above these were never used */
 	uint32_t objects_high, connections_high, holdings_high, names_high, leases_high;
 	uint32_t journal_used;      /* the commit mark: bytes of the journal that hold */
+	int32_t pack_fd;     /* -1: none */
+	uint32_t slab_bytes; /* see core/pack.h; chosen at first start */
+	uint64_t pack_inode, pack_bytes; /* pack_bytes: of its sparse file; chosen at first start */
+	uint32_t frames_high;
 	uint64_t uses;              /* (loose) */
 	uint64_t counters[COUNTER_N]; /* (loose) */
 };

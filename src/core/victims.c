@@ -42,3 +42,15 @@ uint32_t victims_first(const struct victims *victims)
 	assert(victims->levels);
 	return victims->ops->victim(victims->policies[__builtin_ctz(victims->levels)]);
 }
+
+uint32_t victims_next(const struct victims *victims, int priority, uint32_t object)
+{
+	const unsigned int level = priority_level(priority);
+	const uint32_t next = victims->ops->next(victims->policies[level], object);
+	const uint32_t above = level + 1 < PRIORITY_LEVELS ?
+		victims->levels & UINT32_MAX << (level + 1) : 0;
+
+	if (next != INDEX_NONE || !above)
+		return next;
+	return victims->ops->victim(victims->policies[__builtin_ctz(above)]);
+}

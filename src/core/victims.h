@@ -34,5 +34,7 @@ void victims_add(struct victims *victims, int priority, const struct policy_obje
 void victims_remove(struct victims *victims, int priority, uint32_t object);
 /* The object to evict next; there must be one. */
 uint32_t victims_first(const struct victims *victims);
+/* ... and the one after this one, whose priority that is; INDEX_NONE: it is the last. */
+uint32_t victims_next(const struct victims *victims, int priority, uint32_t object);
 
 #endif

@@ -5,4 +5,6 @@ src_memory_libmemory_la_SOURCES = \
 	src/memory/crew.h \
 	src/memory/memfd.c \
 	src/memory/memfd.h \
+	src/memory/pack-file.c \
+	src/memory/pack-file.h \
 	$(NULL)

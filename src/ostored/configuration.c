@@ -132,7 +132,7 @@ const struct config_info config_infos[CONFIG_N_KEYS] = {
 		"seconds, such as 600 or 10min, from 1 second to 30 days",
 		"How long a pickled reference keeps its object, from when it was made or last loaded.",
 		.live = true },
-	[CONFIG_MAX_OBJECTS] = { "max_objects", "COUNT", "131072", "a number from 16 to 16777216",
+	[CONFIG_MAX_OBJECTS] = { "max_objects", "COUNT", "2097152", "a number from 16 to 16777216",
 		"Room in the table of objects." },
 	[CONFIG_MAX_CONNECTIONS] = { "max_connections", "COUNT", "4096", "a number from 1 to 65536",
 		"Connections at one time." },

@@ -81,6 +81,14 @@
 	X(POOL_FILL_FAILED, "pool fills that failed")                                       \
 	X(POOL_USED, "creates served from the pool")                                        \
 	X(POOL_GIVEN_BACK, "pool memfds given back")                                        \
+	X(PACK_WRITES, "objects written into the pack")                                     \
+	X(PACK_MOVES, "objects moved in the pack")                                          \
+	X(PACK_MOVES_IN_VAIN, "objects that went, or could not be moved, meanwhile")        \
+	X(PACK_PUNCHES, "memory of the pack given back")                                    \
+	X(PACK_EVICTIONS, "objects evicted from the pack")                                  \
+	X(PACK_CLOSED, "packs closed when nothing was in them")                             \
+	X(PACK_LOST, "packs lost under the tables")                                         \
+	X(UNPACKED, "objects taken out of the pack to be mapped")                           \
 	X(RESIZES_DOWN, "capacity made smaller than what was used")                         \
 	X(LIMITS_DOWN, "limits of the machine below what was used")                         \
 	X(LIMITS_WAITED, "queued creates larger than the machine's limit")                  \

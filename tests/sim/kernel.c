@@ -16,6 +16,7 @@ void kernel_init(struct kernel *kernel)
 void kernel_deinit(struct kernel *kernel)
 {
 	free(kernel->memfds);
+	free(kernel->cells);
 	memset(kernel, 0, sizeof *kernel);
 }
 
@@ -84,4 +85,49 @@ struct kernel_memfd *kernel_file(const struct kernel *kernel, int fd)
 uint64_t kernel_inode(const struct kernel *kernel, int fd)
 {
 	return kernel_file(kernel, fd) ? 1000003 + (uint64_t)kernel->fds[fd].memfd * 37 : 0;
+}
+
+/* Nothing takes a byte at least. */
+static uint64_t extent(uint64_t size)
+{
+	return size ? size : 1;
+}
+
+void kernel_pack_punch(struct kernel *kernel, int fd, uint64_t offset, uint64_t size)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < kernel->n_cells; i++) {
+		const struct kernel_cell *cell = &kernel->cells[i];
+
+		if (cell->memfd != kernel->fds[fd].memfd || cell->offset >= offset + extent(size) ||
+			offset >= cell->offset + extent(cell->size))
+			kernel->cells[n++] = *cell;
+	}
+	kernel->n_cells = n;
+}
+
+void kernel_pack_write(struct kernel *kernel, int fd, uint64_t offset, uint64_t size, uint64_t tag)
+{
+	assert(kernel_file(kernel, fd));
+	kernel_pack_punch(kernel, fd, offset, size);
+	if (kernel->n_cells == kernel->room_cells) {
+		kernel->room_cells = kernel->room_cells * 2 + 256;
+		kernel->cells = realloc(kernel->cells, kernel->room_cells * sizeof kernel->cells[0]);
+		assert(kernel->cells);
+	}
+	kernel->cells[kernel->n_cells++] =
+		(struct kernel_cell){ kernel->fds[fd].memfd, offset, size, tag };
+}
+
+uint64_t kernel_pack_read(const struct kernel *kernel, int fd, uint64_t offset, uint64_t size)
+{
+	for (uint32_t i = 0; kernel_file(kernel, fd) && i < kernel->n_cells; i++) {
+		const struct kernel_cell *cell = &kernel->cells[i];
+
+		if (cell->memfd == kernel->fds[fd].memfd && cell->offset == offset &&
+			cell->size == size)
+			return cell->tag;
+	}
+	return 0;
 }

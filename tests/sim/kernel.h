@@ -40,6 +40,11 @@ struct kernel {
 	struct kernel_fd fds[KERNEL_FDS];
 	uint32_t top; /* no open descriptor at or above */
 	uint32_t open;
+	struct kernel_cell {
+		uint32_t memfd;
+		uint64_t offset, size, tag;
+	} *cells; /* what is in packs */
+	uint32_t n_cells, room_cells;
 	struct kernel_memfd *memfds;
 	uint32_t n_memfds, room_memfds;
 };
@@ -55,6 +60,11 @@ void kernel_close(struct kernel *kernel, int fd);
 bool kernel_is_open(const struct kernel *kernel, int fd);
 /* The memfd behind fd; NULL if it is none. */
 struct kernel_memfd *kernel_file(const struct kernel *kernel, int fd);
+/* Bytes in a memfd that has several things in it: what is written replaces all that it overlaps. */
+void kernel_pack_write(struct kernel *kernel, int fd, uint64_t offset, uint64_t size, uint64_t tag);
+void kernel_pack_punch(struct kernel *kernel, int fd, uint64_t offset, uint64_t size);
+/* 0: not just this was written here. */
+uint64_t kernel_pack_read(const struct kernel *kernel, int fd, uint64_t offset, uint64_t size);
 /* Inode numbers are not indices, rise in jumps, and are never 0. */
 uint64_t kernel_inode(const struct kernel *kernel, int fd);
 

@@ -10,6 +10,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/model-effect.c \
 	tests/sim/model-events.c \
 	tests/sim/model-heir.c \
+	tests/sim/model-pack.c \
 	tests/sim/model-private.h \
 	tests/sim/model-queue.c \
 	tests/sim/model-request.c \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model-private.h"
+#include "util/clock.h"
 
 static const char *status_name(int status)
 {
@@ -98,6 +99,186 @@ static void check_fd(const struct model *m, int object, int fd, bool draft)
 		broken("object %d has other bytes than were put there", o->id);
 }
 
+static void check_place(const struct model *m, int object, const struct core_place *place)
+{
+	const struct object *o = &m->objects[object];
+
+	if (!o->packed) {
+		check_fd(m, object, place->fd, false);
+		return;
+	}
+	if (place->fd != CORE_PLACE_PACK || place->offset != o->place)
+		broken("object %d is read from another place than its own", o->id);
+	if (kernel_pack_read(m->kernel, m->pack.fd, place->offset, o->size) != o->tag)
+		broken("object %d has other bytes in the pack than were put there", o->id);
+}
+
+/* ---- objects that a GET has taken out of the pack ---- */
+
+static bool is_small(const struct model *m, const struct wait *wait, const struct object *o)
+{
+	return o->size <= m->config.inline_max && !(wait->request.flags & WIRE_GET_MAP);
+}
+
+bool model_must_unpack(const struct model *m, const struct wait *wait)
+{
+	bool any = false;
+
+	if (wait->request.type != WIRE_GET || wait->request.flags & WIRE_GET_REF)
+		return false;
+	for (uint32_t i = 0; i < wait->request.n_items; i++) {
+		int object = model_visible(m, wait->conn, wait->request.items[i].id);
+
+		if (object < 0)
+			return false;
+		any |= m->objects[object].packed && !is_small(m, wait, &m->objects[object]);
+	}
+	return any;
+}
+
+/* The object that the item was about when the GET began to wait for memfds; -1: it is gone. */
+static int unpacked_object(const struct model *m, const struct wait *wait, uint32_t item)
+{
+	const struct object *o;
+
+	if (wait->object[item] < 0)
+		return -1;
+	o = &m->objects[wait->object[item]];
+	return o->live && o->order == wait->orders[item] && !o->deleted ? wait->object[item] : -1;
+}
+
+bool model_is_wanted(const struct model *m, int object)
+{
+	for (uint32_t i = 0; i < m->n_waits; i++)
+		for (uint32_t k = 0; m->waits[i].used && m->waits[i].unpacking &&
+			k < m->waits[i].request.n_items; k++)
+			if (unpacked_object(m, &m->waits[i], k) == object)
+				return true;
+	return false;
+}
+
+void model_unwant(struct model *m, struct wait *wait)
+{
+	if (!wait->unpacking)
+		return;
+	wait->unpacking = false;
+	for (uint32_t k = 0; k < wait->request.n_items; k++) {
+		int object = unpacked_object(m, wait, k);
+
+		wait->object[k] = -1;
+		if (object >= 0)
+			model_holders_changed(m, object);
+	}
+}
+
+bool model_want_is_stale(const struct model *m, const struct want *want)
+{
+	const struct object *o = &m->objects[want->object];
+
+	return want->unpack && (!o->live || o->order != want->order || !o->packed || o->doomed);
+}
+
+static bool has_wants(const struct model *m, const struct wait *wait)
+{
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].wait == wait - m->waits)
+			return true;
+	return false;
+}
+
+static void begin_unpacking(struct model *m, struct wait *wait)
+{
+	uint64_t arrival = ++m->arrivals;
+
+	model_unwant(m, wait); /* what it wanted before may have gone, and been put again */
+	wait->unpacking = true;
+	wait->failed = 0;
+	for (uint32_t k = 0; k < wait->request.n_items; k++) {
+		int object = model_visible(m, wait->conn, wait->request.items[k].id), w = 0;
+		struct object *o = &m->objects[object];
+
+		wait->object[k] = object;
+		wait->orders[k] = o->order;
+		o->idle_since = 0;
+		if (!o->packed || is_small(m, wait, o))
+			continue;
+		while (m->wants[w].used)
+			if (++w == WANTS)
+				broken("the simulation has too few wants");
+		model_join_queue(m, m->conns[wait->conn].uid);
+		m->wants[w] = (struct want){
+			.used = true,
+			.state = WANT_QUEUED,
+			.wait = wait - m->waits,
+			.item = k,
+			.id = o->id,
+			.uid = m->conns[wait->conn].uid,
+			.bytes = model_charge(m, o->size),
+			.size = o->size,
+			.fd = -1,
+			.arrival = arrival,
+			.unpack = true,
+			.object = object,
+			.order = o->order,
+		};
+	}
+	if (wait->deadline == INT64_MAX || wait->request.timeout_ns == 0)
+		wait->deadline = deadline_ns(m->now, wait->request.timeout_ns > 0 ?
+			wait->request.timeout_ns : m->config.queue_deadline_ns);
+}
+
+/* The last that was sealed in this event of what it asks for; 0: all was there before. */
+static uint64_t last_sealed(const struct model *m, const struct wait *wait)
+{
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < wait->request.n_items; i++) {
+		int object = model_visible(m, wait->conn, wait->request.items[i].id);
+
+		if (object >= 0 && m->objects[object].sealed_event == m->event &&
+			m->objects[object].order > last)
+			last = m->objects[object].order;
+	}
+	return last;
+}
+
+static bool was_ready_before(const struct model *m, const struct wait *a, const struct wait *b)
+{
+	uint64_t x = last_sealed(m, a), y = last_sealed(m, b);
+
+	return x != y ? x < y : a->arrival < b->arrival;
+}
+
+/* GETs of which all is there now, and some of it in the pack, ask for memfds, in the order in
+ * which they came. */
+static void begin_all_unpacking(struct model *m)
+{
+	for (;;) {
+		struct wait *first = NULL;
+
+		for (uint32_t i = 0; i < m->n_waits; i++) {
+			struct wait *wait = &m->waits[i];
+
+			if (wait->used && !wait->asleep && !wait->assembling && !wait->refused &&
+				!wait->canceled && !wait->failed && model_must_unpack(m, wait) &&
+				(!wait->unpacking || !has_wants(m, wait)) &&
+				(!first || was_ready_before(m, wait, first)))
+				first = wait;
+		}
+		if (!first)
+			return;
+		begin_unpacking(m, first);
+	}
+}
+
+static void end_stale_wants(struct model *m)
+{
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_QUEUED && m->wants[i].wait >= 0 &&
+			model_want_is_stale(m, &m->wants[i]))
+			model_end_want(m, &m->wants[i]);
+}
+
 /* ---- replies: GET and WAIT (R7, R8) ---- */
 
 static bool get_is_ready(const struct model *m, const struct wait *wait)
@@ -141,13 +322,25 @@ static bool share_an_id(const struct wait *a, const struct wait *b)
 	return false;
 }
 
+static uint32_t n_sealed_now(const struct model *m)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < OBJECTS; i++)
+		n += m->objects[i].live && m->objects[i].sealed_event == m->event;
+	return n;
+}
+
 static void check_get_order(const struct model *m, const struct wait *wait)
 {
+	if (n_sealed_now(m) > 1)
+		return; /* one after the other: the last one of each GET counts */
 	for (uint32_t i = 0; i < m->n_waits; i++) {
 		const struct wait *other = &m->waits[i];
 
 		if (other->used && !other->asleep && other->request.type == WIRE_GET &&
-			other->expect == EXPECT_LATER && !other->assembling && other->arrival < wait->arrival &&
+			other->expect == EXPECT_LATER && !other->assembling && !other->unpacking &&
+			!model_must_unpack(m, other) && other->arrival < wait->arrival &&
 			!other->refused && !other->canceled &&
 			share_an_id(other, wait) && get_is_ready(m, other))
 			broken("R7: GET %llu of connection %u is served before GET %llu of connection "
@@ -176,7 +369,9 @@ static void grant(struct model *m, struct wait *wait, const struct core_effect *
 	const struct wire_reply *reply = &effect->reply;
 	uint32_t fd = 0;
 
-	check_get_order(m, wait);
+	if (!wait->unpacking)
+		check_get_order(m, wait);
+	model_unwant(m, wait);
 	for (uint32_t i = 0; i < reply->n_items; i++) {
 		const struct wire_item *item = &reply->items[i];
 		int object = model_visible(m, wait->conn, request_id_number(&item->id));
@@ -190,7 +385,7 @@ static void grant(struct model *m, struct wait *wait, const struct core_effect *
 		check_description(m, object, item);
 		check_metadata(o, item);
 		cover_rights(m, wait->conn, o);
-		small = o->size <= m->config.inline_max && !(wait->request.flags & WIRE_GET_MAP);
+		small = is_small(m, wait, o);
 		m->conns[wait->conn].refs[object]++;
 		if (wait->request.flags & WIRE_GET_REF) {
 			if (item->flags & (WIRE_ITEM_FD | WIRE_ITEM_INLINE))
@@ -198,10 +393,10 @@ static void grant(struct model *m, struct wait *wait, const struct core_effect *
 			COVER(m, REF_READS);
 		} else if (small) {
 			if (!(item->flags & WIRE_ITEM_INLINE) || item->data_size != o->size ||
-				!effect->inline_fds)
+				!effect->inline_places)
 				broken("object %d of %llu bytes is not answered inline", o->id,
 					(unsigned long long)o->size);
-			check_fd(m, object, effect->inline_fds[i], false);
+			check_place(m, object, &effect->inline_places[i]);
 			COVER(m, INLINE_READS);
 		} else {
 			if (!(item->flags & WIRE_ITEM_FD))
@@ -233,10 +428,41 @@ static void suspect(struct model *m, const struct wait *wait, uint32_t first, ui
 	memcpy(suspect->items, wait->request.items + first, n * sizeof suspect->items[0]);
 }
 
+/* What waited for room until now has failed.  Return: was there any? */
+static bool end_late_wants(struct model *m, const struct wait *wait)
+{
+	bool any = false;
+
+	for (int i = 0; i < WANTS; i++)
+		if (is_late(m, wait) && m->ticked && m->wants[i].used &&
+			m->wants[i].state == WANT_QUEUED && m->wants[i].wait == wait - m->waits) {
+			model_end_want(m, &m->wants[i]);
+			COVER(m, QUEUE_EXPIRED);
+			any = true;
+		}
+	return any;
+}
+
 static void reply_get(struct model *m, struct wait *wait, const struct core_effect *effect)
 {
 	const struct wire_reply *reply = &effect->reply;
 
+	if (wait->unpacking) {
+		bool late = end_late_wants(m, wait);
+
+		end_stale_wants(m);
+		if (has_wants(m, wait))
+			broken("a GET is answered before the memfds for it are made");
+		if (reply->status == -ENOBUFS ? late : reply->status < 0 &&
+			reply->status == wait->failed)
+			return;
+		if ((reply->status == -ENOENT || reply->status == -ENODATA) && !get_is_ready(m, wait) &&
+			!wait->failed && !late)
+			return; /* something went while it waited */
+		if (wait->failed || late)
+			broken("a GET is answered %s, though a memfd for it could not be made",
+				status_name(reply->status));
+	}
 	switch (reply->status) {
 	case 0:
 		if (reply->n_items != wait->request.n_items)
@@ -307,6 +533,8 @@ bool model_get_over(const struct model *m, const struct wait *wait)
 {
 	if (wait->request.type == WIRE_WAIT)
 		return wait_is_over(m, wait);
+	if (wait->unpacking)
+		return !has_wants(m, wait);
 	return get_is_ready(m, wait) || get_gone(m, wait->conn, &wait->request);
 }
 
@@ -314,6 +542,14 @@ bool model_get_over(const struct model *m, const struct wait *wait)
 static bool went_now(const struct model *m, int id)
 {
 	return id >= 0 && id < IDS && m->gone[id].reason && m->gone[id].event == m->event;
+}
+
+/* In the middle of one that seals several, some are not there yet. */
+static bool came_now(const struct model *m, uint32_t conn, int id)
+{
+	int i = model_visible(m, conn, id);
+
+	return i >= 0 && m->objects[i].sealed_event == m->event;
 }
 
 static void reply_wait(struct model *m, struct wait *wait, const struct core_effect *effect)
@@ -334,7 +570,7 @@ static void reply_wait(struct model *m, struct wait *wait, const struct core_eff
 			broken("WAIT says that id %d is there, and it is not", id);
 		if (ready && status < 0 && status != -EAGAIN)
 			suspect(m, wait, i, 1);
-		else if (ready && status != 0)
+		else if (ready && status != 0 && !(status == -EAGAIN && came_now(m, wait->conn, id)))
 			broken("WAIT says %s of id %d, which is there", status_name(status), id);
 		if (status != 0 && status != -EAGAIN && status != -ENOENT && status != -ENODATA)
 			broken("WAIT says %s of id %d", status_name(status), id);
@@ -780,15 +1016,36 @@ static void effect_reply(struct model *m, const struct core_effect *effect)
 
 /* ---- effects on memfds ---- */
 
-static void effect_make(struct model *m, const struct core_effect *effect)
+/* A memfd for an object in the pack. */
+static struct want *want_unpacked(struct model *m, const struct core_effect *effect)
 {
 	struct want *want = NULL;
 
 	for (int i = 0; i < WANTS; i++) {
 		struct want *w = &m->wants[i];
+
+		if (!w->used || w->state != WANT_QUEUED || !w->unpack || w->wait < 0 ||
+			m->waits[w->wait].conn != effect->conn || model_want_is_stale(m, w) ||
+			m->objects[w->object].place != effect->offset || w->size != effect->size)
+			continue;
+		if (!want || w->arrival < want->arrival)
+			want = w;
+	}
+	return want;
+}
+
+static struct want *want_made(struct model *m, const struct core_effect *effect)
+{
+	struct want *want = NULL;
+
+	if (effect->from_pack)
+		return want_unpacked(m, effect);
+	for (int i = 0; i < WANTS; i++) {
+		struct want *w = &m->wants[i];
 		uint16_t type;
 
 		if (!w->used || w->state != WANT_QUEUED || w->size != effect->size || w->wait < 0 ||
+			w->unpack ||
 			m->waits[w->wait].conn != effect->conn)
 			continue;
 		type = m->waits[w->wait].request.type;
@@ -801,6 +1058,13 @@ static void effect_make(struct model *m, const struct core_effect *effect)
 		if (!want || w->arrival < want->arrival)
 			want = w;
 	}
+	return want;
+}
+
+static void effect_make(struct model *m, const struct core_effect *effect)
+{
+	struct want *want = want_made(m, effect);
+
 	if (!want)
 		broken("MAKE of %llu bytes, which nobody wants", (unsigned long long)effect->size);
 	if (effect->fd >= 0) {
@@ -869,6 +1133,17 @@ static void effect_close(struct model *m, const struct core_effect *effect)
 		break;
 	case ROLE_ORPHAN:
 		break;
+	case ROLE_PACK:
+		for (int i = 0; i < OBJECTS; i++)
+			if (m->objects[i].live && m->objects[i].packed)
+				broken("the pack is closed, and object %d is in it", m->objects[i].id);
+		if (model_pack_bytes(m))
+			broken("the pack is closed, and has memory");
+		m->pack.open = false;
+		m->roles[effect->fd] = ROLE_CLOSING;
+		m->closing[effect->fd] = 0;
+		COVER(m, PACK_CLOSED);
+		return;
 	case ROLE_CLOSING:
 		broken("descriptor %d is closed twice", effect->fd);
 	default:
@@ -897,6 +1172,10 @@ static void effect_close_stranger(struct model *m, const struct core_effect *eff
 
 void model_effect(struct model *m, const struct core_effect *effect)
 {
+	if (effect->type != CORE_REPLY) { /* who has asked for memfds may be served now */
+		end_stale_wants(m);
+		begin_all_unpacking(m);
+	}
 	switch (effect->type) {
 	case CORE_REPLY:
 		effect_reply(m, effect);
@@ -929,6 +1208,18 @@ void model_effect(struct model *m, const struct core_effect *effect)
 		m->fills_bytes += effect->size;
 		model_check_fill(m);
 		break;
+	case CORE_PACK_OPEN:
+		model_effect_pack_open(m, effect);
+		break;
+	case CORE_PACK_WRITE:
+		model_effect_pack_write(m, effect);
+		break;
+	case CORE_PACK_GIVE:
+		model_effect_pack_give(m, effect);
+		break;
+	case CORE_PACK_PUNCH:
+		model_effect_pack_punch(m, effect);
+		break;
 	}
 }
 
@@ -944,17 +1235,22 @@ static void expire_wants(struct model *m)
 			!is_late(m, &m->waits[want->wait]))
 			continue;
 		m->waits[want->wait].status[want->item] = -ENOBUFS;
+		if (want->unpack)
+			m->waits[want->wait].failed = -ENOBUFS;
 		model_end_want(m, want);
 		COVER(m, QUEUE_EXPIRED);
 	}
 	for (uint32_t i = 0; i < m->n_waits; i++)
-		if (m->waits[i].used && model_is_create(m->waits[i].request.type) &&
+		if (m->waits[i].used && (model_is_create(m->waits[i].request.type) ||
+			m->waits[i].unpacking) &&
 			is_late(m, &m->waits[i]))
 			m->waits[i].deadline = INT64_MAX; /* it has passed */
 }
 
 static void settle_waits(struct model *m)
 {
+	end_stale_wants(m);
+	begin_all_unpacking(m);
 	if (m->ticked)
 		expire_wants(m);
 	for (uint32_t i = 0; i < m->n_waits; i++) {
@@ -974,7 +1270,7 @@ static void settle_waits(struct model *m)
 		switch (r->type) {
 		case WIRE_GET:
 		case WIRE_WAIT:
-			over = model_get_over(m, wait) || r->timeout_ns == 0;
+			over = model_get_over(m, wait) || (r->timeout_ns == 0 && !wait->unpacking);
 			break;
 		case WIRE_SUBSCRIBE: /* more is known when the auditor has read all */
 			over = r->timeout_ns == 0 || r->cursor == WIRE_EVENTS_NEW;
@@ -996,7 +1292,7 @@ static void settle_waits(struct model *m)
 		if (over)
 			broken("%s %llu of connection %u waits, though its answer is known",
 				type_name(r->type), (unsigned long long)r->serial, wait->conn);
-		if (m->ticked && is_late(m, wait) && !model_is_create(r->type))
+		if (m->ticked && is_late(m, wait) && !model_is_create(r->type) && !wait->unpacking)
 			broken("%s %llu of connection %u waits past its deadline", type_name(r->type),
 				(unsigned long long)r->serial, wait->conn);
 		wait->waited = true;
@@ -1011,6 +1307,7 @@ static void settle_waits(struct model *m)
 
 static void settle_objects(struct model *m)
 {
+	model_settle_pack(m);
 	for (int i = 0; i < OBJECTS; i++) {
 		const struct object *o = &m->objects[i];
 
@@ -1114,5 +1411,7 @@ void model_settle(struct model *m, const struct core *core)
 		for (int i = 0; i < CONNS; i++)
 			m->lossy |= m->conns[i].live &&
 				(m->conns[i].resume_due || m->conns[i].resuming);
+		if (!m->lossy)
+			memset(m->blurred, 0, sizeof m->blurred);
 	}
 }

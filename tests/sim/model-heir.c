@@ -18,6 +18,10 @@
 /* The client was not told of a reference that the core has counted. */
 static void untold(struct model *m, uint32_t conn, int object)
 {
+	const struct object *o = &m->objects[object];
+
+	if (o->deleted && o->id >= 0 && o->id < IDS)
+		m->blurred[o->id] = true;
 	if (m->conns[conn].refs[object] > 0)
 		m->conns[conn].refs[object]--;
 	model_holders_changed(m, object);
@@ -29,6 +33,11 @@ static void death_of_wait(struct model *m, struct wait *wait)
 {
 	if (wait->asleep)
 		return;
+	for (uint32_t i = 0; wait->unpacking && i < wait->request.n_items; i++)
+		if (wait->object[i] >= 0) /* its age is what it was before it was wanted */
+			m->objects[wait->object[i]].vague = true;
+	model_unwant(m, wait);
+	wait->failed = 0;
 	if (wait->granted && wait->request.type == WIRE_JOIN &&
 		m->conns[wait->conn].pins[wait->object[0]] > 0)
 		m->conns[wait->conn].pins[wait->object[0]]--;
@@ -50,6 +59,7 @@ void model_death(struct model *m, bool lossy)
 {
 	m->deaths++;
 	m->lossy |= lossy;
+	model_pack_death(m);
 	for (uint32_t i = 0; i < m->n_waits; i++)
 		if (m->waits[i].used)
 			death_of_wait(m, &m->waits[i]);
@@ -123,6 +133,12 @@ void model_heir_fd(struct model *m, const struct core_fd *fd, bool lost)
 		if (!lost)
 			m->roles[fd->fd] = ROLE_POOL;
 		break;
+	case CORE_FD_PACK:
+		m->pack.open = !lost;
+		m->pack.fd = fd->fd;
+		if (!lost)
+			m->roles[fd->fd] = ROLE_PACK;
+		break;
 	default:
 		if (fd->owner >= CONNS || !m->conns[fd->owner].live)
 			broken("the tables name a socket of connection %u, which is over", fd->owner);
@@ -168,6 +184,7 @@ void model_heir_end(struct model *m)
 			model_drop(m, i);
 		}
 	}
+	model_heir_pack(m);
 }
 
 void model_reconcile(const struct model *m, uint32_t conn, struct request *request)

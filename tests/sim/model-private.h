@@ -45,13 +45,43 @@ int model_new_wait(struct model *m, uint32_t conn, uint64_t serial);
 bool model_waits_too_many(struct model *m, uint32_t conn);
 void model_end_want(struct model *m, struct want *want);
 uint64_t model_quota(const struct model *m, uid_t uid, enum core_resource of);
-/* How many bytes may be in use now (R16). */
-uint64_t model_capacity(const struct model *m);
 
 /* ---- model-effect.c ---- */
 
 /* Is what this GET or WAIT will be told decided? */
 bool model_get_over(const struct model *m, const struct wait *wait);
+/* Is this object wanted mapped by a GET that waits for it? */
+bool model_is_wanted(const struct model *m, int object);
+/* Is all there that this GET asks for, and some of it in the pack that is to be mapped? */
+bool model_must_unpack(const struct model *m, const struct wait *wait);
+/* Such a GET ends. */
+void model_unwant(struct model *m, struct wait *wait);
+/* Does this want wait for an object that is not in the pack any more? */
+bool model_want_is_stale(const struct model *m, const struct want *want);
+
+void model_want_written(struct model *m, struct want *want, int result);
+
+/* ---- model-pack.c ---- */
+
+/* Now; when all that is under way is done; when all is dropped that may be, too. */
+enum when { NOW, SOON, AT_BEST };
+
+void model_pack_init(struct model *m);
+uint64_t model_pack_charge(const struct model *m, uint64_t size);
+bool model_pack_takes(const struct model *m, uint64_t size);
+uint64_t model_pack_bytes(const struct model *m);
+uint64_t model_pack_gain(const struct model *m, bool at_best);
+uint64_t model_pack_need(const struct model *m, uint64_t size, enum when when);
+bool model_pack_is_busy(const struct model *m);
+void model_effect_pack_open(struct model *m, const struct core_effect *effect);
+void model_effect_pack_write(struct model *m, const struct core_effect *effect);
+void model_effect_pack_give(struct model *m, const struct core_effect *effect);
+void model_effect_pack_punch(struct model *m, const struct core_effect *effect);
+/* It is not in the pack any more. */
+void model_pack_leave(struct model *m, int object);
+void model_settle_pack(struct model *m);
+void model_pack_death(struct model *m);
+void model_heir_pack(struct model *m);
 
 /* ---- model-events.c ---- */
 
@@ -67,6 +97,9 @@ bool model_has_fd(struct model *m, uid_t uid);
 void model_join_queue(struct model *m, uid_t uid);
 void model_leave_queue(struct model *m, uid_t uid);
 uint64_t model_uid_bytes(struct model *m, uid_t uid);
+/* Can it be granted at all, with these limits? */
+bool model_quota_may_ever(const struct model *m, const struct want *want);
+bool model_may_ever_fit(const struct model *m, const struct want *want);
 void model_check_fill(const struct model *m);
 void model_check_queue(struct model *m);
 /* The kernel is asked for it. */

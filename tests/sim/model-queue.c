@@ -57,18 +57,19 @@ static struct usage uid_usage(struct model *m, uid_t uid)
 		if (o->hollow || o->doomed)
 			continue;
 		usage.bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
-		usage.fds++;
+		usage.fds += !o->packed;
 	}
 	for (int i = 0; i < WANTS; i++) {
 		const struct want *want = &m->wants[i];
 
 		if (!want->used || want->uid != uid)
 			continue;
-		usage.fds += want->state != WANT_QUEUED || want->fd >= 0;
+		usage.fds += want->state != WANT_WRITING &&
+			(want->state != WANT_QUEUED || want->fd >= 0);
 		if (want->state == WANT_QUEUED)
 			continue;
 		usage.bytes += want->bytes;
-		usage.objects++;
+		usage.objects += !want->unpack;
 	}
 	return usage;
 }
@@ -89,7 +90,7 @@ static struct usage least_usage(struct model *m, uid_t uid)
 				model_more_charge(m->objects[i].metadata_size,
 					&m->objects[i].attributes);
 			usage.objects--;
-			usage.fds--;
+			usage.fds -= !m->objects[i].packed;
 		}
 	return usage;
 }
@@ -99,11 +100,40 @@ static bool below(uint64_t used, uint64_t more, uint64_t limit)
 	return more == 0 || used + more <= limit;
 }
 
+static bool is_packable(const struct model *m, const struct want *want)
+{
+	return want->small && model_pack_takes(m, want->size);
+}
+
+static uint64_t quota_bytes(const struct model *m, const struct want *want)
+{
+	if (is_packable(m, want))
+		return model_more_charge(want->metadata_size, &want->attributes) +
+			model_pack_charge(m, want->size);
+	return want->bytes;
+}
+
+/* Who maps an object is not refused for what its owner may have. */
 static bool usage_allows(const struct model *m, const struct usage *usage, const struct want *want)
 {
-	return below(usage->bytes, want->bytes, model_quota(m, want->uid, CORE_BYTES)) &&
+	uint32_t fds = want->fd < 0 && !is_packable(m, want);
+
+	return want->unpack ||
+		(below(usage->bytes, quota_bytes(m, want), model_quota(m, want->uid, CORE_BYTES)) &&
 		below(usage->objects, 1, model_quota(m, want->uid, CORE_OBJECTS)) &&
-		below(usage->fds, want->fd < 0, model_quota(m, want->uid, CORE_DESCRIPTORS));
+		below(usage->fds, fds, model_quota(m, want->uid, CORE_DESCRIPTORS)));
+}
+
+bool model_quota_may_ever(const struct model *m, const struct want *want)
+{
+	const struct usage none = { 0 };
+
+	return usage_allows(m, &none, want);
+}
+
+bool model_may_ever_fit(const struct model *m, const struct want *want)
+{
+	return is_packable(m, want) || want->bytes <= m->capacity;
 }
 
 static bool quota_allows(struct model *m, const struct want *want)
@@ -145,20 +175,28 @@ static uint32_t used_records(const struct model *m)
 }
 
 struct space {
+	enum when when;
 	int64_t bytes, fds, records;
 };
 
-/* What is free; soon: and what will be when all that was ordered closed is closed. */
-static struct space free_space(const struct model *m, bool soon)
+static void add_evictable(const struct model *m, struct space *space);
+static uint32_t idle_pool(const struct model *m, uint64_t *bytes);
+
+/* What is free; SOON: when all that was ordered closed is closed, and objects in the pack are moved
+ * together; AT_BEST: when, besides, all is dropped that may be. */
+static struct space free_space(const struct model *m, enum when when)
 {
+	uint64_t pool_bytes;
 	struct space space = {
+		.when = when,
 		.bytes = (int64_t)model_capacity(m) - (int64_t)model_used_bytes(m),
 		.fds = (int64_t)m->max_fds - fd_reserve(m) - model_used_fds(m),
 		.records = (int64_t)m->config.max_objects - used_records(m),
 	};
 
-	if (!soon)
+	if (when == NOW)
 		return space;
+	space.bytes += model_pack_gain(m, when == AT_BEST);
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		if (m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd)) {
 			space.bytes += m->closing[fd];
@@ -169,24 +207,47 @@ static struct space free_space(const struct model *m, bool soon)
 			space.bytes += m->objects[i].bytes;
 			space.fds++;
 		}
+	if (when == AT_BEST) {
+		add_evictable(m, &space);
+		space.fds += idle_pool(m, &pool_bytes);
+		space.bytes += pool_bytes;
+	}
 	return space;
 }
 
-static bool fits(const struct space *space, const struct want *want)
+static uint64_t need_bytes(const struct model *m, const struct want *want, enum when when)
 {
-	/* An offered memfd has its descriptor. */
-	return (int64_t)want->bytes <= space->bytes && (want->fd >= 0 || space->fds >= 1) &&
-		space->records >= 1;
+	if (!is_packable(m, want))
+		return want->bytes;
+	return model_more_charge(want->metadata_size, &want->attributes) +
+		model_pack_need(m, want->size, when);
+}
+
+static bool fits_but_for_fds(const struct model *m, const struct space *space,
+	const struct want *want)
+{
+	uint64_t bytes = need_bytes(m, want, space->when);
+
+	return (bytes == 0 || (int64_t)bytes <= space->bytes) && space->records >= 1;
+}
+
+static bool fits(const struct model *m, const struct space *space, const struct want *want)
+{
+	/* An offered memfd has its descriptor, and the pack its own. */
+	return fits_but_for_fds(m, space, want) &&
+		(want->fd >= 0 || is_packable(m, want) || space->fds >= 1);
 }
 
 static void add_evictable(const struct model *m, struct space *space)
 {
 	for (int i = 0; i < OBJECTS; i++)
 		if (model_evictable(m, i)) {
-			space->bytes += m->objects[i].bytes +
-				model_more_charge(m->objects[i].metadata_size,
-					&m->objects[i].attributes);
-			space->fds++;
+			space->bytes += model_more_charge(m->objects[i].metadata_size,
+				&m->objects[i].attributes);
+			if (!m->objects[i].packed) { /* else see model_pack_gain() */
+				space->bytes += m->objects[i].bytes;
+				space->fds++;
+			}
 			space->records++;
 		}
 }
@@ -207,9 +268,8 @@ static uint32_t idle_pool(const struct model *m, uint64_t *bytes)
 /* Is there a descriptor for an offered memfd, at the latest when what can be evicted is closed? */
 bool model_has_fd(struct model *m, uid_t uid)
 {
-	struct space best = free_space(m, true);
+	struct space best = free_space(m, AT_BEST);
 	struct usage usage = least_usage(m, uid);
-	uint64_t pool_bytes;
 
 	if (!below(usage.fds, 1, model_quota(m, uid, CORE_DESCRIPTORS))) {
 		COVER(m, OFFERS_OVER_QUOTA);
@@ -217,20 +277,20 @@ bool model_has_fd(struct model *m, uid_t uid)
 	}
 	m->fd_wanted = true;
 	m->fd_wanted_uid = uid;
-	add_evictable(m, &best);
-	best.fds += idle_pool(m, &pool_bytes);
 	return best.fds >= 1 && model_used_fds(m) < m->max_fds;
 }
 
 /* ---- R4 ---- */
 
-/* Is it the oldest that may go (of this uid, if one_uid)? */
-static bool is_oldest(const struct model *m, int object, bool one_uid)
+/* Is it the oldest that may go (of this uid, if one_uid; of those with a descriptor)? */
+static bool is_oldest(const struct model *m, int object, bool one_uid, bool with_fd)
 {
 	for (int i = 0; i < OBJECTS; i++) {
 		const struct object *other = &m->objects[i];
 
 		if (i == object || !model_evictable(m, i) || other->vague)
+			continue;
+		if (with_fd && other->packed)
 			continue;
 		if (one_uid && other->uid != m->objects[object].uid)
 			continue;
@@ -248,8 +308,8 @@ static bool is_oldest(const struct model *m, int object, bool one_uid)
 void model_check_victim(struct model *m, int object)
 {
 	const struct object *o = &m->objects[object];
-	struct space soon = free_space(m, true), best = soon;
-	bool by_quota = false, by_space = false;
+	struct space soon = free_space(m, SOON), best = free_space(m, AT_BEST);
+	bool by_quota = false, by_space = false, by_fd = false;
 	uint64_t pool_bytes;
 	uint32_t pool = idle_pool(m, &pool_bytes);
 
@@ -257,9 +317,6 @@ void model_check_victim(struct model *m, int object)
 		broken("R4: object %d is dropped, and has %llu references and %llu pins", o->id,
 			(unsigned long long)model_refs(m, object),
 			(unsigned long long)model_pins(m, object));
-	add_evictable(m, &best);
-	best.bytes += pool_bytes;
-	best.fds += pool;
 	for (int i = 0; i < WANTS; i++) {
 		const struct want *want = &m->wants[i];
 
@@ -269,20 +326,25 @@ void model_check_victim(struct model *m, int object)
 			by_quota |= want->uid == o->uid && quota_allows_at_best(m, want);
 			continue;
 		}
-		by_space |= !fits(&soon, want) && fits(&best, want);
+		if (fits(m, &soon, want) || !fits(m, &best, want))
+			continue;
+		by_space |= !fits_but_for_fds(m, &soon, want);
+		by_fd |= fits_but_for_fds(m, &soon, want);
 	}
 	by_quota |= m->fd_wanted && m->fd_wanted_uid == o->uid &&
 		uid_usage(m, o->uid).fds >= model_quota(m, o->uid, CORE_DESCRIPTORS);
-	by_space |= soon.bytes < 0 || soon.fds < 0 || (m->fd_wanted && soon.fds < 1) ||
-		(m->fd_wanted && soon.records < 1);
+	by_space |= soon.bytes < 0;
+	by_fd |= soon.fds < 0 || (m->fd_wanted && soon.fds < 1);
 	if (m->lossy)
 		return;
-	if (!by_quota && !by_space)
+	if (!by_quota && !by_space && (!by_fd || o->packed))
 		broken("R4: object %d is evicted though nobody needs the room, or not even that "
 		       "would make enough", o->id);
 	if (o->vague)
 		return;
-	if (!(by_space && is_oldest(m, object, false)) && !(by_quota && is_oldest(m, object, true)))
+	if (!(by_space && is_oldest(m, object, false, false)) &&
+		!(by_fd && !o->packed && is_oldest(m, object, false, true)) &&
+		!(by_quota && is_oldest(m, object, true, false)))
 		broken("R4: object %d is evicted before an older one", o->id);
 	for (int i = 0; i < OBJECTS; i++)
 		if (model_evictable(m, i) && m->objects[i].idle_since < o->idle_since &&
@@ -295,7 +357,7 @@ void model_check_victim(struct model *m, int object)
 /* The pool takes what nobody asks for. */
 void model_check_fill(const struct model *m)
 {
-	struct space now = free_space(m, false);
+	struct space now = free_space(m, NOW);
 	uint64_t bytes;
 
 	(void)idle_pool(m, &bytes);
@@ -349,7 +411,7 @@ static void pass(struct model *m, struct want *ahead, const struct want *want,
 	if (!quota && ahead->uid != want->uid)
 		return; /* one that its quota holds up holds up nobody else */
 	if (quota) {
-		if (fits(now, ahead))
+		if (fits(m, now, ahead))
 			broken("R9: a create of uid %u (%llu bytes) is begun before one of uid %u "
 			       "(%llu bytes), whose turn it is and for which there is room", want->uid,
 				(unsigned long long)want->bytes, ahead->uid,
@@ -366,7 +428,7 @@ static void pass(struct model *m, struct want *ahead, const struct want *want,
 /* Everybody ahead of it: earlier ones of its uid, and the first of each uid before it. */
 static void check_turn(struct model *m, const struct want *want)
 {
-	struct space now = free_space(m, false);
+	struct space now = free_space(m, NOW);
 	uint32_t place = 0;
 
 	for (; place < m->n_ring && m->ring[place] != want->uid; place++) {
@@ -421,7 +483,7 @@ static void check_usage(struct model *m, const struct want *want)
 
 void model_want_starts(struct model *m, struct want *want, enum want_state state)
 {
-	struct space before = free_space(m, false), now;
+	struct space before = free_space(m, NOW), now;
 
 	check_turn(m, want);
 	if (state == WANT_MAKING && want->fd >= 0) {
@@ -432,29 +494,42 @@ void model_want_starts(struct model *m, struct want *want, enum want_state state
 			want->bytes = brought;
 		m->roles[want->fd] = ROLE_WANT;
 	}
+	if (state == WANT_WRITING)
+		want->bytes = quota_bytes(m, want);
 	want->state = state;
 	end_turn(m, want->uid);
-	now = free_space(m, false);
+	now = free_space(m, NOW);
 	if (now.bytes < 0 && now.bytes < before.bytes) /* what the pool had takes no more */
 		broken("R2: a create of %llu bytes is begun, %lld too many",
 			(unsigned long long)want->size, (long long)-now.bytes);
-	if (now.fds < 0 && want->fd < 0)
+	if (now.fds < 0 && want->fd < 0 && state != WANT_WRITING)
 		broken("R2: a create is begun without a descriptor for it");
 	if (now.records < 0)
 		broken("R2: a create is begun without a record for it");
-	check_usage(m, want);
+	if (!want->unpack)
+		check_usage(m, want);
+}
+
+/* Is something under way that will give room? */
+static bool is_busy(const struct model *m)
+{
+	bool busy = model_pack_is_busy(m);
+
+	for (int fd = 0; fd < (int)m->kernel->top; fd++)
+		busy |= m->roles[fd] == ROLE_CLOSING;
+	for (int i = 0; i < OBJECTS; i++)
+		busy |= m->objects[i].live && m->objects[i].doomed;
+	for (int i = 0; i < WANTS; i++)
+		busy |= m->wants[i].used && m->wants[i].state == WANT_WRITING;
+	return busy;
 }
 
 /* Whoever has the turn, and could be served if something were evicted, has it evicted. */
 static void check_room_is_made(struct model *m)
 {
-	struct space soon = free_space(m, true), best = soon;
-	uint64_t pool_bytes;
-	uint32_t pool = idle_pool(m, &pool_bytes);
+	struct space now = free_space(m, NOW), soon = free_space(m, SOON);
+	struct space best = free_space(m, AT_BEST);
 
-	add_evictable(m, &best);
-	best.bytes += pool_bytes;
-	best.fds += pool;
 	for (uint32_t i = 0; i < m->n_ring; i++) {
 		const struct want *want = first_of(m, m->ring[i]);
 
@@ -464,16 +539,18 @@ static void check_room_is_made(struct model *m)
 				       "evicted", want->uid);
 			continue;
 		}
-		if (fits(&best, want) && !fits(&soon, want))
+		if (fits(m, &best, want) && !fits(m, &soon, want))
 			broken("R9: a create of uid %u waits, and nothing is evicted for it",
 				want->uid);
+		if (fits(m, &soon, want) && !fits(m, &now, want) && !is_busy(m))
+			broken("R9: a create of uid %u waits, and nothing is done for it", want->uid);
 		return;
 	}
 }
 
 void model_check_queue(struct model *m)
 {
-	struct space now = free_space(m, false);
+	struct space now = free_space(m, NOW);
 	bool blocked = false;
 
 	if (m->lossy) /* the core may count holders that the model does not know */
@@ -486,7 +563,7 @@ void model_check_queue(struct model *m)
 
 		if (!want->used || want->state != WANT_QUEUED || blocked)
 			continue;
-		if (fits(&now, want) && quota_allows(m, want))
+		if (fits(m, &now, want) && quota_allows(m, want))
 			broken("R9: a create of %llu bytes waits though there is room (%lld bytes, %lld "
 			       "descriptors, %lld records)", (unsigned long long)want->size,
 				(long long)now.bytes, (long long)now.fds, (long long)now.records);

@@ -467,7 +467,7 @@ static int request_set(struct model *m, struct wait *wait, const struct request_
 static bool id_is_wanted(const struct model *m, int id)
 {
 	for (int i = 0; i < WANTS; i++)
-		if (m->wants[i].used && m->wants[i].wait >= 0 && m->wants[i].id == id)
+		if (m->wants[i].used && !m->wants[i].unpack && m->wants[i].wait >= 0 && m->wants[i].id == id)
 			return true;
 	return false;
 }
@@ -556,6 +556,8 @@ static void request_create(struct model *m, struct wait *wait, uint32_t item)
 			.size = size,
 			.tag = from->tag,
 			.attributes = from->attributes,
+			.small = wait->request.type == WIRE_PUT,
+			.object = -1,
 			.pin = from->flags & WIRE_ITEM_PIN,
 			.fd = wait->request.fd,
 			.arrival = ++m->arrivals,
@@ -662,7 +664,8 @@ static bool is_answered_at_once(const struct model *m, const struct wait *wait)
 	switch (wait->request.type) {
 	case WIRE_GET:
 	case WIRE_WAIT:
-		return wait->request.timeout_ns == 0 || model_get_over(m, wait);
+		return (wait->request.timeout_ns == 0 || model_get_over(m, wait)) &&
+			!model_must_unpack(m, wait);
 	}
 	return false;
 }
@@ -818,36 +821,22 @@ static struct want *want_of(struct model *m, uint32_t ticket)
 	broken("nobody wanted ticket %u", ticket);
 }
 
-/* The memfd of a want is there: it is an object, unless the client has lost interest. */
-static void want_done(struct model *m, struct want *want, int fd)
+/* The want is an object. */
+static struct object *want_object(struct model *m, struct want *want, struct wait *wait)
 {
-	const struct kernel_memfd *file = kernel_file(m->kernel, fd);
-	struct wait *wait = want->wait >= 0 ? &m->waits[want->wait] : NULL;
-	const struct request_item *item;
-	struct object *o;
-	int i;
+	const struct request_item *item = &wait->request.items[want->item];
+	int i = model_new_object(m);
+	struct object *o = &m->objects[i];
 
 	want->used = false;
-	if (!wait) {
-		COVER(m, MAKE_ABANDONED);
-		m->roles[fd] = ROLE_ORPHAN;
-		return;
-	}
-	item = &wait->request.items[want->item];
-	i = model_new_object(m);
-	o = &m->objects[i];
 	o->state = OBJECT_DRAFT;
 	o->id = want->id;
 	o->uid = want->uid;
 	o->gid = m->conns[wait->conn].gid;
 	o->mode = item->mode ? item->mode & 0777 : 0600;
 	o->size = want->size;
-	o->bytes = model_charge(m, want->size);
-	o->tag = wait->request.type == WIRE_PUT ? file->tag : item->tag;
 	o->metadata_size = item->metadata_size;
 	o->metadata_tag = ~item->tag;
-	o->fd = fd;
-	o->inode = kernel_inode(m->kernel, fd);
 	o->creator = wait->conn;
 	o->life = m->conns[wait->conn].life;
 	o->serial = wait->request.serial;
@@ -857,14 +846,83 @@ static void want_done(struct model *m, struct want *want, int fd)
 	o->pinned = want->pin;
 	if (o->id >= 0 && o->id < IDS)
 		m->gone[o->id].reason = 0;
-	m->roles[fd] = ROLE_OBJECT;
 	m->conns[wait->conn].refs[i] = 1;
 	wait->object[want->item] = i;
-	if (wait->request.type != WIRE_CREATE) {
-		o->sealed_life = o->life;
-		o->sealed_serial = o->serial;
-		model_publish(m, i);
+	return o;
+}
+
+static void publish_put(struct model *m, struct object *o)
+{
+	o->sealed_life = o->life;
+	o->sealed_serial = o->serial;
+	model_publish(m, o - m->objects);
+}
+
+/* An object leaves the pack for this memfd, if it is still there and somebody wants it. */
+static void unpack_done(struct model *m, struct want *want, int fd)
+{
+	struct object *o = &m->objects[want->object];
+
+	want->used = false;
+	if (want->wait < 0 || model_want_is_stale(m, want)) {
+		COVER(m, MAKE_ABANDONED);
+		m->roles[fd] = ROLE_ORPHAN;
+		return;
 	}
+	COVER(m, UNPACKED);
+	model_pack_leave(m, want->object);
+	o->fd = fd;
+	o->inode = kernel_inode(m->kernel, fd);
+	o->bytes = model_charge(m, o->size);
+	m->roles[fd] = ROLE_OBJECT;
+}
+
+/* The memfd of a want is there: it is an object, unless the client has lost interest. */
+static void want_done(struct model *m, struct want *want, int fd)
+{
+	const struct kernel_memfd *file = kernel_file(m->kernel, fd);
+	struct wait *wait = want->wait >= 0 ? &m->waits[want->wait] : NULL;
+	struct object *o;
+
+	if (want->unpack) {
+		unpack_done(m, want, fd);
+		return;
+	}
+	if (!wait) {
+		COVER(m, MAKE_ABANDONED);
+		want->used = false;
+		m->roles[fd] = ROLE_ORPHAN;
+		return;
+	}
+	o = want_object(m, want, wait);
+	o->bytes = model_charge(m, want->size);
+	o->tag = wait->request.type == WIRE_PUT ? file->tag : wait->request.items[want->item].tag;
+	o->fd = fd;
+	o->inode = kernel_inode(m->kernel, fd);
+	m->roles[fd] = ROLE_OBJECT;
+	if (wait->request.type != WIRE_CREATE)
+		publish_put(m, o);
+}
+
+/* Its bytes are in the pack, or could not be written there. */
+void model_want_written(struct model *m, struct want *want, int result)
+{
+	struct object *o;
+
+	if (result < 0)
+		COVER(m, MAKE_FAILED);
+	if (result < 0 && want->wait >= 0)
+		m->waits[want->wait].status[want->item] = result;
+	if (result < 0 || want->wait < 0) {
+		want->used = false;
+		return;
+	}
+	o = want_object(m, want, &m->waits[want->wait]);
+	o->bytes = model_pack_charge(m, want->size);
+	o->tag = want->stamp;
+	o->packed = true;
+	o->place = want->place;
+	publish_put(m, o);
 }
 
 /* It is no more: an offered memfd has to be closed. */
@@ -880,6 +938,8 @@ static void want_failed(struct model *m, struct want *want, int result)
 {
 	if (want->wait >= 0)
 		m->waits[want->wait].status[want->item] = result;
+	if (want->wait >= 0 && want->unpack)
+		m->waits[want->wait].failed = result;
 	want->used = false;
 }
 

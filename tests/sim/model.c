@@ -38,6 +38,7 @@ void model_init(struct model *m, const struct kernel *kernel, struct coverage *c
 	m->limit = UINT64_MAX;
 	m->generation = 1;
 	take_config(m, config);
+	model_pack_init(m);
 	model_events_init();
 }
 
@@ -188,7 +189,7 @@ bool model_evictable(const struct model *m, int object)
 	const struct object *o = &m->objects[object];
 
 	return o->live && o->state == OBJECT_RESIDENT && !o->deleted && !o->doomed &&
-		!o->pinned && o->idle_since != 0;
+		!o->pinned && o->idle_since != 0 && !model_is_wanted(m, object);
 }
 
 /* Holders of it have changed. */
@@ -213,7 +214,7 @@ void model_holders_changed(struct model *m, int object)
 		o->seal_due = o->sealing && o->seal_ticket == 0 && model_pins(m, object) == 0;
 		return;
 	}
-	if (model_refs(m, object) == 0 && model_pins(m, object) == 0) {
+	if (model_refs(m, object) == 0 && model_pins(m, object) == 0 && !model_is_wanted(m, object)) {
 		if (o->idle_since == 0)
 			o->idle_since = m->event;
 	} else {
@@ -279,6 +280,7 @@ void model_publish(struct model *m, int object)
 	struct object *o = &m->objects[object];
 
 	o->state = OBJECT_RESIDENT;
+	o->sealed_event = m->event;
 	o->sealing = false;
 	if (o->attributes.ttl_ns && o->attributes.ttl_ns != FOREVER_NS)
 		o->expires = deadline_ns(m->now, o->attributes.ttl_ns);
@@ -297,6 +299,7 @@ void model_drop(struct model *m, int object)
 	struct object *o = &m->objects[object];
 
 	o->fd = -1;
+	o->packed = false;
 	o->doomed = false;
 	if (o->deleted) {
 		o->hollow = true;
@@ -374,6 +377,7 @@ void model_lose(struct model *m, int object)
 	if (o->state == OBJECT_DRAFT)
 		model_abort(m, object);
 	o->fd = -1;
+	o->packed = false;
 	o->doomed = false;
 	if (!o->deleted)
 		note_gone(m, o, -ENODATA);
@@ -432,6 +436,7 @@ void model_give_back(struct model *m, uint32_t conn)
 void model_end_wait(struct model *m, int wait)
 {
 	m->waits[wait].used = false;
+	model_unwant(m, &m->waits[wait]);
 	for (int i = 0; i < OBJECTS; i++)
 		if (m->objects[i].live && m->objects[i].sealing && m->objects[i].sealer == wait) {
 			m->objects[i].sealer = -1;
@@ -504,18 +509,22 @@ bool model_may_pin(const struct model *m, uid_t uid, uint64_t size, uint32_t met
 
 uint64_t model_used_bytes(const struct model *m)
 {
-	uint64_t bytes = m->fills_bytes;
+	uint64_t bytes = m->fills_bytes + model_pack_bytes(m);
 
 	for (uint32_t fd = 0; fd < m->kernel->top; fd++) {
 		const struct kernel_memfd *file = kernel_file(m->kernel, fd);
 
 		if (m->roles[fd] == ROLE_CLOSING)
 			bytes += m->closing[fd];
+		else if (m->roles[fd] == ROLE_PACK)
+			continue;
 		else if (file && !m->kernel->fds[fd].stranger && m->roles[fd] != ROLE_WANT)
 			bytes += model_charge(m, file->size);
 	}
 	for (int i = 0; i < WANTS; i++)
-		if (m->wants[i].used && m->wants[i].state != WANT_QUEUED)
+		if (m->wants[i].used && m->wants[i].state == WANT_WRITING) /* in the frames */
+			bytes += model_more_charge(m->wants[i].metadata_size, &m->wants[i].attributes);
+		else if (m->wants[i].used && m->wants[i].state != WANT_QUEUED)
 			bytes += m->wants[i].bytes;
 	for (int i = 0; i < OBJECTS; i++)
 		if (m->objects[i].live && !m->objects[i].hollow && (!m->objects[i].doomed ||
@@ -528,14 +537,15 @@ uint64_t model_used_bytes(const struct model *m)
 
 uint32_t model_used_fds(const struct model *m)
 {
-	uint32_t fds = m->fills;
+	uint32_t fds = m->fills + m->pack.opening;
 
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		if (kernel_file(m->kernel, fd) && !m->kernel->fds[fd].stranger &&
 			m->roles[fd] != ROLE_WANT)
 			fds++;
 	for (int i = 0; i < WANTS; i++) /* an offered memfd takes one from the start */
-		fds += m->wants[i].used && (m->wants[i].state != WANT_QUEUED || m->wants[i].fd >= 0);
+		fds += m->wants[i].used && m->wants[i].state != WANT_WRITING &&
+			(m->wants[i].state != WANT_QUEUED || m->wants[i].fd >= 0);
 	for (int i = 0; i < CONNS; i++)
 		if (m->conns[i].live)
 			fds += 3;
@@ -545,7 +555,7 @@ uint32_t model_used_fds(const struct model *m)
 /* What the kernel is at work on is waited for. */
 static bool has_deadline(const struct model *m, int wait)
 {
-	if (!model_is_create(m->waits[wait].request.type))
+	if (!model_is_create(m->waits[wait].request.type) && !m->waits[wait].unpacking)
 		return true;
 	for (int i = 0; i < WANTS; i++)
 		if (m->wants[i].used && m->wants[i].wait == wait && m->wants[i].state == WANT_QUEUED)
@@ -636,13 +646,13 @@ void model_configure(struct model *m, const struct core_config *config)
 
 		if (!want->used || want->state != WANT_QUEUED)
 			continue;
-		status = want->bytes > m->capacity ? -EFBIG :
-			want->bytes > model_quota(m, want->uid, CORE_BYTES) ||
-			model_quota(m, want->uid, CORE_OBJECTS) == 0 ||
-			model_quota(m, want->uid, CORE_DESCRIPTORS) == 0 ? -EDQUOT : 0;
+		status = !model_may_ever_fit(m, want) ? -EFBIG : !model_quota_may_ever(m, want) ?
+			-EDQUOT : 0;
 		if (status == 0)
 			continue;
 		m->waits[want->wait].status[want->item] = status;
+		if (want->unpack)
+			m->waits[want->wait].failed = status;
 		model_end_want(m, want);
 	}
 	if (model_used_bytes(m) > model_capacity(m))

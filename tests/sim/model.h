@@ -61,7 +61,10 @@ struct object {
 	uint32_t metadata_size;
 	uint64_t metadata_tag;
 	int fd;
+	bool packed;       /* it is in the pack, */
+	uint64_t place;    /* at this offset */
 	uint64_t inode, address;
+	uint64_t sealed_event;
 	uint64_t idle_since; /* event since which it has neither reference nor pin; 0: it has */
 	uint64_t order;      /* of creation */
 	uint32_t creator;    /* connection; CORE_NO_CONN when that ended */
@@ -118,10 +121,13 @@ struct wait {
 	bool refused;        /* too many wait */
 	bool canceled;
 	bool waited;         /* it was there when an earlier event ended */
+	bool unpacking;      /* a GET: memfds are made for its objects, */
+	uint64_t orders[ITEMS]; /* which are these (object[]) */
+	int failed;          /* how the first of them failed */
 };
 
 /* An item of a CREATE, PUT or PUT_FD on its way to being an object. */
-enum want_state { WANT_QUEUED = 1, WANT_MAKING, WANT_ADOPTING };
+enum want_state { WANT_QUEUED = 1, WANT_MAKING, WANT_ADOPTING, WANT_WRITING };
 
 struct want {
 	bool used;
@@ -138,6 +144,48 @@ struct want {
 	uint32_t passes;
 	uint64_t arrival;
 	bool queued;    /* it was in the queue when an earlier event ended */
+	bool small;     /* it may go into the pack, */
+	uint64_t place, stamp, turn; /* and is being written there: what, and after which others */
+	bool unpack;    /* a GET's: a memfd for this object, which is in the pack */
+	int object;
+	uint64_t order;
+};
+
+/* ---- the pack ---- */
+
+#define FRAMES 512
+#define MOVES  512
+#define LEFT   512
+
+struct frame {
+	bool used, punched;
+	uint64_t number, bytes;
+	int class;       /* of the slots; -1: none */
+	uint32_t ticket; /* of the PUNCH */
+};
+
+struct move {
+	bool used;
+	uint32_t ticket;
+	int object;
+	uint64_t order;
+	uint64_t from, to, size;
+	uint64_t source; /* frame that is being emptied */
+};
+
+/* A place that is nobody's, and is to be given back. */
+struct left {
+	bool used;
+	uint64_t place, size;
+};
+
+struct model_pack {
+	bool open, opening;
+	int fd;
+	uint64_t slab;
+	struct frame frames[FRAMES];
+	struct move moves[MOVES];
+	struct left left[LEFT];
 };
 
 struct name {
@@ -187,12 +235,14 @@ struct model {
 		ROLE_NONE,
 		ROLE_OBJECT,
 		ROLE_POOL,
+		ROLE_PACK,
 		ROLE_WANT,    /* of the pool, being made into an object: charged as the want */
 		ROLE_CLOSING, /* CLOSE was ordered */
 		ROLE_ORPHAN,  /* CLOSE has to be ordered by the end of the event */
 		ROLE_BROKEN,  /* a stranger's, that CLOSE_STRANGER has to end */
 	} roles[KERNEL_FDS];
 	uint64_t bad_releases;
+	struct model_pack pack;
 	uid_t ring[16];        /* uids with queued creates: whose turn it is, first */
 	uint32_t n_ring;
 	bool fd_wanted;        /* room for an offered descriptor is made in this event, */
@@ -200,6 +250,7 @@ struct model {
 	uint64_t closing[KERNEL_FDS]; /* ROLE_CLOSING: what it is charged */
 	uint64_t fills_bytes;  /* pool memfds being filled */
 	uint32_t fills;
+	bool blurred[IDS];     /* somebody may hold a deleted object of this id and not know it */
 	bool lossy;            /* effects were lost, and not every connection has reconciled */
 	struct request suspects[64]; /* GETs that were told of a gone id: it must be gone by the end */
 	uint32_t suspect_conns[64], n_suspects;
@@ -230,6 +281,8 @@ void model_adopted(struct model *model, uint32_t ticket, int result);
 void model_sealed(struct model *model, uint32_t ticket, int result);
 void model_closed(struct model *model, int fd);
 void model_pool_filled(struct model *model, uint64_t size, int result, int fd);
+void model_pack_opened(struct model *model, int result, int fd);
+void model_packed(struct model *model, uint32_t ticket, int result);
 void model_tick(struct model *model);
 /* The times to live that are over end: a tick does that, and each request before all else. */
 void model_expire(struct model *model);
@@ -261,6 +314,9 @@ void model_heir_begin(struct model *model);
 /* A connection that the tables know, but that was never told so. */
 void model_newborn(struct model *model, uint32_t conn);
 void model_heir_fd(struct model *model, const struct core_fd *fd, bool lost);
+/* An object that the tables have in the pack, and what is there. */
+void model_heir_place(struct model *model, int id, uint64_t offset, uint64_t tag);
+uint64_t model_pack_offset(const struct model *model, uint32_t frame, uint32_t slot, uint64_t size);
 void model_heir_end(struct model *model);
 /* What this connection believes to hold, as a RECONCILE. */
 void model_reconcile(const struct model *model, uint32_t conn, struct request *request);
@@ -275,6 +331,8 @@ int model_find(const struct model *model, int id);
 /* The sealed object of this id that the connection may read; -1. */
 int model_visible(const struct model *model, uint32_t conn, int id);
 uint64_t model_charge(const struct model *model, uint64_t size);
+/* What may be used now. */
+uint64_t model_capacity(const struct model *model);
 uint64_t model_used_bytes(const struct model *model);
 uint32_t model_used_fds(const struct model *model);
 /* When something must happen by itself; INT64_MAX: never. */

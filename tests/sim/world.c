@@ -52,6 +52,7 @@ struct job {
 	int fd;
 	uint64_t size, tag;
 	bool seal;
+	int result; /* PACK_WRITE */
 };
 
 struct event {
@@ -196,7 +197,8 @@ static void deliver(struct world *w, const struct core_effect *effect)
 static void trace_effect(const struct core_effect *e)
 {
 	static const char *const names[] = { "?", "REPLY", "MAKE", "ADOPT", "SEAL", "CLOSE",
-		"CLOSE_STRANGER", "DISCONNECT", "POOL_FILL" };
+		"CLOSE_STRANGER", "DISCONNECT", "POOL_FILL", "PACK_OPEN", "PACK_WRITE",
+		"PACK_GIVE", "PACK_PUNCH" };
 
 	if (!world->verbose)
 		return;
@@ -220,8 +222,33 @@ static void trace_effect(const struct core_effect *e)
 		putchar('\n');
 		return;
 	}
-	printf(" ticket %u conn %d fd %d size %" PRIu64 "%s%s\n", e->ticket, (int)e->conn, e->fd,
+	printf(" ticket %u conn %d fd %d size %" PRIu64 "%s%s", e->ticket, (int)e->conn, e->fd,
 		e->size, e->seal ? " seal" : "", e->text ? e->text : "");
+	if (e->type >= CORE_PACK_GIVE || e->from_pack)
+		printf(" at %" PRIx64, e->offset);
+	for (uint32_t i = 0; i < e->n_writes; i++)
+		printf(" [%u bytes from %d %" PRIx64 " to %" PRIx64 " fresh %u]", e->writes[i].size,
+			e->writes[i].from.fd, e->writes[i].from.offset, e->writes[i].offset,
+			e->writes[i].fresh);
+	putchar('\n');
+}
+
+/* The pack is written to at once.  Sometimes that fails halfway. */
+static int write_pack(struct world *w, const struct core_effect *effect)
+{
+	int fd = w->model.pack.fd;
+
+	for (uint32_t i = 0; i < effect->n_writes; i++) {
+		const struct core_pack_write *write = &effect->writes[i];
+		uint64_t tag;
+
+		if (!w->ending && rng_chance(&w->rng, 10))
+			return -ENOMEM;
+		tag = write->from.fd == CORE_PLACE_NONE ? request_hash(write->data, write->size) :
+			kernel_pack_read(&w->kernel, fd, write->from.offset, write->size);
+		kernel_pack_write(&w->kernel, fd, write->offset, write->size, tag);
+	}
+	return 0;
 }
 
 static void take_effect(struct world *w, const struct core_effect *effect)
@@ -233,9 +260,25 @@ static void take_effect(struct world *w, const struct core_effect *effect)
 		deliver(w, effect);
 		break;
 	case CORE_MAKE:
-		add_job(w, effect, effect->data || effect->seal
-				? request_hash(effect->data, effect->data_size) : 0);
+		if (effect->from_pack)
+			add_job(w, effect, kernel_pack_read(&w->kernel, w->model.pack.fd,
+				effect->offset, effect->size));
+		else
+			add_job(w, effect, effect->data || effect->seal
+					? request_hash(effect->data, effect->data_size) : 0);
 		break;
+	case CORE_PACK_WRITE:
+		add_job(w, effect, 0);
+		w->jobs[w->n_jobs - 1].result = write_pack(w, effect);
+		break;
+	case CORE_PACK_PUNCH:
+		kernel_pack_punch(&w->kernel, w->model.pack.fd, effect->offset, effect->size);
+		if (effect->ticket)
+			add_job(w, effect, 0);
+		break;
+	case CORE_PACK_GIVE:
+		break;
+	case CORE_PACK_OPEN:
 	case CORE_ADOPT:
 	case CORE_SEAL:
 	case CORE_CLOSE:
@@ -291,6 +334,15 @@ static int carry_out(struct world *w, struct job *job)
 			return -ENOMEM;
 		job->fd = kernel_memfd(&w->kernel, job->size, 0);
 		break;
+	case CORE_PACK_OPEN:
+		if (!w->ending && rng_chance(&w->rng, 100))
+			return -EMFILE;
+		job->fd = kernel_memfd(&w->kernel, job->size, 0);
+		break;
+	case CORE_PACK_WRITE:
+		return job->result;
+	case CORE_PACK_PUNCH:
+		break;
 	default:
 		assert(false);
 	}
@@ -322,6 +374,15 @@ static void answer(struct world *w, struct job *job)
 	case CORE_CLOSE:
 		model_closed(&w->model, job->fd);
 		core_closed(w->core, w->now, job->ticket);
+		break;
+	case CORE_PACK_OPEN:
+		model_pack_opened(&w->model, result, job->fd);
+		core_pack_opened(w->core, w->now, job->ticket, result, job->fd, inode);
+		break;
+	case CORE_PACK_WRITE:
+	case CORE_PACK_PUNCH:
+		model_packed(&w->model, job->ticket, result);
+		core_packed(w->core, w->now, job->ticket, result);
 		break;
 	default:
 		model_pool_filled(&w->model, job->size, result, job->fd);
@@ -478,6 +539,14 @@ static void lose_descriptors(struct world *w)
 {
 	if (!rng_chance(&w->rng, 60))
 		return;
+	if (w->model.pack.open && rng_chance(&w->rng, 100)) {
+		trace("the pack is lost\n");
+		w->coverage->classes[COVERAGE_PACK_LOST]++;
+		kernel_close(&w->kernel, w->model.pack.fd);
+		for (int i = 0; i < OBJECTS; i++)
+			w->model.objects[i].losing |= w->model.objects[i].live &&
+				w->model.objects[i].packed && !w->model.objects[i].doomed;
+	}
 	for (int i = 0; i < OBJECTS; i++) {
 		struct object *object = &w->model.objects[i];
 
@@ -510,6 +579,28 @@ static void restore_peer(struct world *w, uint32_t conn)
 		broken("core_restore_peer(%u) fails: %s", conn, strerror(-result));
 }
 
+/* What the tables have in the pack. */
+static void heir_places(struct world *w)
+{
+	struct tables tables;
+	bool used;
+
+	if (tables_open(&tables, &w->config, w->memory, w->memory_size, &used) < 0)
+		broken("the tables cannot be read");
+	for (uint32_t o = 0; o < tables.header->objects_high; o++) {
+		const struct object_record *record = &tables.objects[o];
+		uint64_t offset;
+
+		if (!record->state || record->fd != OBJECT_IN_PACK)
+			continue;
+		offset = model_pack_offset(&w->model, record->place.frame, record->place.slot,
+			record->size);
+		model_heir_place(&w->model, request_id_number(&record->id), offset,
+			kernel_pack_read(&w->kernel, w->model.pack.fd, offset, record->size));
+	}
+	tables_close(&tables);
+}
+
 static void heir_compare(struct world *w)
 {
 	static struct core_fd lost[KERNEL_FDS];
@@ -523,7 +614,7 @@ static void heir_compare(struct world *w)
 	while (core_next_fd(w->core, &cursor, &fd)) {
 		bool good = kernel_is_open(&w->kernel, fd.fd);
 
-		if (fd.kind <= CORE_FD_POOL)
+		if (fd.kind <= CORE_FD_PACK)
 			good = good && kernel_inode(&w->kernel, fd.fd) == fd.inode;
 		trace("heir: kind %d fd %d owner %u size %" PRIu64 "%s\n", fd.kind, fd.fd, fd.owner,
 			fd.size, good ? "" : " LOST");
@@ -536,6 +627,7 @@ static void heir_compare(struct world *w)
 		else
 			named[fd.fd] = true;
 	}
+	heir_places(w);
 	for (int i = w->kernel.top - 1; i >= 0; i--)
 		if (kernel_is_open(&w->kernel, i) && !named[i])
 			kernel_close(&w->kernel, i);
@@ -878,7 +970,9 @@ static bool cannot_reconcile(const struct world *w, uint32_t conn)
 
 		if (!object->live || (!c->refs[i] && !c->pins[i]))
 			continue;
-		if (++n == ITEMS || (w->model.lossy && object->deleted && has_namesake(w, i)))
+		if (++n == ITEMS || (w->model.lossy && object->deleted && has_namesake(w, i)) ||
+			(object->deleted && object->id >= 0 && object->id < IDS &&
+				w->model.blurred[object->id]))
 			return true;
 	}
 	return false;
@@ -1175,6 +1269,59 @@ static void crowd(struct world *w, uint32_t conn)
 	}
 }
 
+static void answer_some(struct world *w, unsigned int permille)
+{
+	while (w->n_jobs && rng_chance(&w->rng, permille))
+		run_answer(w, rng_below(&w->rng, w->n_jobs));
+}
+
+/* One puts objects of about one size, so that they share slabs; most of them are deleted again, and
+ * somebody asks for more room than is left. */
+static void cram(struct world *w, uint32_t conn)
+{
+	struct request put = { .type = WIRE_PUT, .timeout_ns = 1000, .token = -1, .name = NAME_NONE,
+		.fd = -1, .n_items = 1 }, delete = put, create = put;
+	uint32_t size = w->model.pack.slab / rng_range(&w->rng, 5, 9), deaths = w->deaths;
+	int ids[24], n;
+
+	if (size > w->config.inline_max)
+		return;
+	for (n = 0; n < 24; n++) {
+		if (!is_ready(w, conn) || w->deaths != deaths)
+			return;
+		ids[n] = free_id(w);
+		if (ids[n] == ID_ALIEN)
+			break;
+		put.serial = ++w->clients[conn].serial;
+		put.items[0] = (struct request_item){ .id = ids[n], .name = NAME_NONE,
+			.tag = rng_next(&w->rng), .data_size = size - rng_below(&w->rng, size / 16) };
+		run_request(w, conn, &put);
+		answer_some(w, 950);
+	}
+	for (int i = 0; i < n; i++) {
+		if (!is_ready(w, AUDITOR) || w->deaths != deaths)
+			return;
+		if (rng_chance(&w->rng, 250))
+			continue;
+		delete.type = WIRE_DELETE;
+		delete.serial = ++w->clients[AUDITOR].serial;
+		delete.items[0] = (struct request_item){ .id = ids[i], .name = NAME_NONE };
+		run_request(w, AUDITOR, &delete);
+		answer_some(w, 400);
+	}
+	if (!is_ready(w, conn) || w->deaths != deaths || free_id(w) == ID_ALIEN ||
+		model_used_bytes(&w->model) + 2 * w->model.pack.slab > model_capacity(&w->model))
+		return;
+	create.type = WIRE_CREATE;
+	create.serial = ++w->clients[conn].serial;
+	create.items[0] = (struct request_item){ .id = free_id(w), .name = NAME_NONE,
+		.size = model_capacity(&w->model) - model_used_bytes(&w->model) +
+			rng_below(&w->rng, 2 * w->model.pack.slab) };
+	while (!is_unique_size(w, create.items[0].size))
+		create.items[0].size++;
+	run_request(w, conn, &create);
+}
+
 static void jump_clock(struct world *w)
 {
 	switch (rng_below(&w->rng, 4)) {
@@ -1338,6 +1485,8 @@ static void step(struct world *w)
 		read_events(w);
 	} else if (dice >= 9945) {
 		subscribe_often(w, conn);
+	} else if (dice >= 9900 && dice < 9945 && is_ready(w, conn)) {
+		cram(w, conn);
 	} else if (dice < 336 && rng_chance(&w->rng, 100)) {
 		flood(w, conn);
 	} else if (dice < 337 && is_ready(w, conn)) {
@@ -1372,7 +1521,8 @@ static void draw_config(struct world *w)
 		.max_events = rng_chance(rng, 300) ? rng_range(rng, 1, 200) : 0,
 		.max_connections = rng_range(rng, 8, CONNS - 2),
 		.max_connections_per_uid = rng_range(rng, 2, 6),
-		.inline_max = rng_chance(rng, 300) ? 0 : rng_bits(rng, 16),
+		.inline_max = rng_chance(rng, 200) ? 0 : rng_chance(rng, 500) ? WIRE_INLINE_MAX :
+			rng_bits(rng, 16),
 		.huge_pages = rng_chance(rng, 500),
 		.queue_deadline_ns = rng_chance(rng, 300) ? FOREVER_NS : 1 + rng_bits(rng, 36),
 		.transit_lease_ns = 1 + rng_bits(rng, 38),

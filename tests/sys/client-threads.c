@@ -529,13 +529,15 @@ static void a_broker_that_goes_leaves_the_mappings(void)
 static void a_burst_of_clients_finds_room(void)
 {
 	enum { CLIENTS = 60 };
+	static const char bytes[68 << 10];
 	struct ostore *conn = connect_or_die();
 	struct ostore_stats *stats;
 	int go[2], status;
 	char byte;
 
+	/* Too large for the pack: each has a descriptor. */
 	for (int i = 0; i < 600; i++)
-		CHECK_INT(ostore_put(conn, &i, sizeof i, NULL, NULL), 0);
+		CHECK_INT(ostore_put(conn, bytes, sizeof bytes, NULL, NULL), 0);
 	CHECK_INT(ostore_stats(conn, &stats), 0);
 	CHECK(stats->descriptors + 3 * CLIENTS > stats->max_descriptors);
 	ostore_stats_free(stats);

@@ -104,6 +104,20 @@ static unsigned long read_peak(pid_t pid)
 	return kib;
 }
 
+/* Empty slabs that the pack keeps are nobody's. */
+static void leave_out_spare(struct account *account)
+{
+	uint64_t spare = account_number(account, "pack_spare_bytes");
+
+	for (size_t i = 0; i < account->n_fields; i++) {
+		const char *key = account->fields[i].key;
+
+		if (strcmp(key, "pack_spare_bytes") == 0 || strcmp(key, "pack_bytes") == 0 ||
+			strcmp(key, "used_bytes") == 0)
+			account->fields[i].number -= spare;
+	}
+}
+
 static void account_read(struct account *account, struct raw *judge)
 {
 	struct wire_request request = { .type = WIRE_STATUS };
@@ -119,6 +133,7 @@ static void account_read(struct account *account, struct raw *judge)
 			sizeof account->fields[0].key, "%s", reply.fields[i].key);
 		account->fields[account->n_fields++].number = reply.fields[i].number;
 	}
+	leave_out_spare(account);
 	account->n_open = count_open((pid_t)account_number(account, "worker_pid"));
 	account->peak_kib = read_peak((pid_t)account_number(account, "worker_pid"));
 }

@@ -80,6 +80,9 @@ resident             1.5 MiB
 pinned               0 B
 spilled              0 B
 pool                 SIZE
+pack                 0 B
+packed               0 B
+packed objects       0
 objects
   created            0
   resident           1
@@ -101,6 +104,7 @@ counters
   full errors        0
   faults             0
   bad releases       0
+  compactions        0
 rates
   spill              0 B/s
   restore            0 B/s

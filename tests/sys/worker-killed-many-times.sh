@@ -8,6 +8,10 @@ requires_no_wrapper
 start_broker
 kill_worker_and_wait
 count_fds() { ls "/proc/$BROKER_PID/fd" | wc -l; }
+# The pool and the pack are made when the first client comes, in their own time.
+"$OSCTL" status >/dev/null || fail "osctl status"
+settled() { n=$(count_fds); sleep 0.5; [ "$(count_fds)" = "$n" ]; }
+wait_until 10 settled || fail "the number of descriptors does not settle"
 before=$(count_fds)
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	kill_worker_and_wait

@@ -846,7 +846,7 @@ static void check_death(void (*act)(const struct rig *rig))
 	client_await(&c, "objects.created", 0);
 	ck_assert_int_eq(client_name(&c, WIRE_STAT, 1), 0);
 	ck_assert_uint_eq(c.reply.items[0].refs, 0);
-	client_await(&c, "resident_bytes", PAGE);
+	client_await(&c, "resident_bytes", c.reply.items[0].charged_bytes);
 	client_close(&c);
 	rig_stop(&rig);
 }
@@ -1054,6 +1054,7 @@ START_TEST(a_hello_waits_for_descriptors)
 	unsigned int n = 0;
 
 	rig.config.max_fds = 100;
+	rig.config.inline_max = 0; /* no pack: each object has a descriptor */
 	rig.config.queue_deadline_ns = 10 * NS_PER_MS;
 	rig_start(&rig);
 	client_start(&a, &rig);

@@ -112,7 +112,7 @@ START_TEST(defaults_are_allowed_and_resolve)
 	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "805306368");
 	ck_assert_str_eq(values.fields[CONFIG_INLINE_MAX].value, "64KiB");
 	ck_assert_str_eq(values.fields[CONFIG_MAX_DESCRIPTORS].value, "20000");
-	ck_assert_str_eq(values.fields[CONFIG_MAX_OBJECTS].value, "131072");
+	ck_assert_str_eq(values.fields[CONFIG_MAX_OBJECTS].value, "2097152");
 	config_values_deinit(&values);
 	config_deinit(&config);
 }
@@ -490,7 +490,7 @@ START_TEST(etc_stands_before_the_vendor)
 	ck_assert_int_eq(config_read_directories(&config, at("usr"), at("etc")), 0);
 	ck_assert_str_eq(config.settings[CONFIG_CAPACITY].text, "2GiB");
 	ck_assert_str_eq(config.settings[CONFIG_POOL].text, "auto");
-	ck_assert_str_eq(config.settings[CONFIG_MAX_OBJECTS].text, "131072");
+	ck_assert_str_eq(config.settings[CONFIG_MAX_OBJECTS].text, "2097152");
 	ck_assert_str_eq(config.settings[CONFIG_MAX_CONNECTIONS].text, "17");
 	config_deinit(&config);
 }

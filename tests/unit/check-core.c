@@ -50,7 +50,7 @@ START_TEST(put_answers_once_sealed_and_get_brings_the_bytes)
 	ck_assert_int_eq(get(w, b, 1, 0, 0), 0); /* small: inline, no pin */
 	ck_assert_uint_eq(world_last(w)->items[0].flags, WIRE_ITEM_INLINE);
 	ck_assert_uint_eq(world_last(w)->items[0].data_size, 100);
-	ck_assert_int_ge(world_last(w)->inline_fds[0], 0);
+	ck_assert_int_ge(world_last(w)->places[0].fd, 0);
 	ck_assert_uint_eq(world_totals(w).pinned_bytes, 0);
 	ck_assert_int_eq(get(w, b, 1, 0, WIRE_GET_MAP), 0);
 	ck_assert_uint_eq(world_last(w)->items[0].flags, WIRE_ITEM_FD);

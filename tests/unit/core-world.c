@@ -65,7 +65,7 @@ void world_end(struct world *world)
 	struct core_fd fd;
 
 	memset(world->hold, 0, sizeof world->hold);
-	for (int type = CORE_REPLY; type <= CORE_POOL_FILL; type++)
+	for (int type = CORE_REPLY; type <= CORE_PACK_PUNCH; type++)
 		world_carry_out(world, type);
 	world_settle(world);
 	while (core_next_fd(world->core, &cursor, &fd))
@@ -136,7 +136,8 @@ static void keep_reply(struct world *world, const struct core_effect *effect)
 	}
 	for (uint32_t i = 0; i < reply->n_items && i < ARRAY_SIZE(answer->items); i++) {
 		answer->items[i] = reply->items[i];
-		answer->inline_fds[i] = effect->inline_fds ? effect->inline_fds[i] : -1;
+		answer->places[i] = effect->inline_places ? effect->inline_places[i] :
+			(struct core_place){ .fd = CORE_PLACE_NONE };
 		if (reply->items[i].names_size)
 			snprintf(answer->names[i], sizeof answer->names[i], "%s",
 				reply->items[i].names);
@@ -198,6 +199,20 @@ static void carry_out(struct world *world, const struct core_effect *effect)
 		world->n_fills++;
 		core_pool_filled(core, world->now, effect->ticket, world->fill_result,
 			world->fill_result ? -1 : open_fd(world), 7, effect->size);
+		break;
+	case CORE_PACK_OPEN:
+		fd = world->with_pack ? open_fd(world) : -1;
+		core_pack_opened(core, world->now, effect->ticket, fd < 0 ? -EMFILE : 0, fd,
+			fd < 0 ? 0 : fd + 1000);
+		break;
+	case CORE_PACK_WRITE:
+		core_packed(core, world->now, effect->ticket, world->pack_result);
+		break;
+	case CORE_PACK_PUNCH:
+		if (effect->ticket)
+			core_packed(core, world->now, effect->ticket, 0);
+		break;
+	case CORE_PACK_GIVE:
 		break;
 	}
 }

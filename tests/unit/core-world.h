@@ -29,7 +29,8 @@ struct answer {
 	uint64_t cursor, skip, lost, generation;
 	struct wire_item items[64]; /* without what they point to, but: */
 	char names[64][64];         /* the first name of each */
-	int fds[64], inline_fds[64];
+	int fds[64];
+	struct core_place places[64];
 	char metadata[64];          /* of the first item */
 	char labels[64];            /* likewise, with / for NUL */
 	char call_site[64];
@@ -49,7 +50,7 @@ struct world {
 	struct answer answers[WORLD_REPLIES]; /* the latest */
 	unsigned int n_answers;
 	/* Effects of these types are kept instead of carried out; world_carry_out() does. */
-	bool hold[CORE_POOL_FILL + 1];
+	bool hold[CORE_PACK_PUNCH + 1];
 	struct core_effect held[WORLD_HELD];
 	unsigned int n_held;
 	/* What the pretending edges answer. */
@@ -57,6 +58,8 @@ struct world {
 	uint64_t adopt_size;                  /* UINT64_MAX: as asked */
 	unsigned int n_evicted_checks, n_strangers, n_disconnects, n_closes, n_fills;
 	bool retry, unchecked;
+	bool with_pack;                       /* else the pack cannot be made, and memfds are */
+	int pack_result;
 };
 
 void world_start(struct world *world); /* config is set before; zero fields get defaults */

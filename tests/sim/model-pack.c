@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pack: which frames have memory, what is in them, and what may be.
+ *
+ * A frame is known from the write that gives it memory until it is punched; what is
+ * in it follows from where the objects, the writes of creates under way and the
+ * moves under way are.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "model-private.h"
+
+#define NO_CLASS  (-1)
+#define N_CLASSES 33
+#define PAGE      4096
+
+void model_pack_init(struct model *m)
+{
+	m->pack.fd = -1;
+	m->pack.slab = m->config.capacity >= 64 << 20 ? 65536 :
+		m->config.capacity >= 4 << 20 ? 16384 : 4096;
+}
+
+/* ---- sizes ---- */
+
+/* 64, 80, 96, 112, 128, 160, ... */
+static uint64_t class_size(int class)
+{
+	uint64_t size = 64;
+
+	for (; class >= 4; class -= 4)
+		size *= 2;
+	return size + size / 4 * class;
+}
+
+static int class_of(const struct model *m, uint64_t size)
+{
+	int class = 0;
+
+	if (size > m->pack.slab / 4)
+		return NO_CLASS;
+	while (class_size(class) < size)
+		class++;
+	return class;
+}
+
+static uint32_t slots(const struct model *m, int class)
+{
+	return m->pack.slab / class_size(class);
+}
+
+uint64_t model_pack_charge(const struct model *m, uint64_t size)
+{
+	int class = class_of(m, size);
+
+	return class == NO_CLASS ? (size + PAGE - 1) / PAGE * PAGE : class_size(class);
+}
+
+bool model_pack_takes(const struct model *m, uint64_t size)
+{
+	return m->pack.open && size <= m->config.inline_max &&
+		m->pack.slab <= m->capacity / CORE_SLABS_MIN;
+}
+
+/* ---- what is where ---- */
+
+static struct frame *frame_at(struct model *m, uint64_t offset)
+{
+	for (int i = 0; i < FRAMES; i++)
+		if (m->pack.frames[i].used && m->pack.frames[i].number == offset / CORE_FRAME_BYTES)
+			return &m->pack.frames[i];
+	return NULL;
+}
+
+/* Does a move out of this frame go on? */
+static bool is_apart(const struct model *m, uint64_t number)
+{
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used && m->pack.moves[i].source == number)
+			return true;
+	return false;
+}
+
+/* Whose bytes are, or will be, in this frame?  at: of these, those that begin there. */
+static uint32_t n_in_frame(const struct model *m, uint64_t number, uint64_t at, uint64_t size)
+{
+	uint32_t n = 0;
+
+#define COUNT(place, bytes)                                                                    \
+	(n += (place) / CORE_FRAME_BYTES == number && (place) < at + size && at < (place) + (bytes))
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].packed)
+			COUNT(m->objects[i].place, model_pack_charge(m, m->objects[i].size));
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_WRITING)
+			COUNT(m->wants[i].place, model_pack_charge(m, m->wants[i].size));
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used)
+			COUNT(m->pack.moves[i].to, model_pack_charge(m, m->pack.moves[i].size));
+	for (int i = 0; i < LEFT; i++)
+		if (m->pack.left[i].used)
+			COUNT(m->pack.left[i].place, model_pack_charge(m, m->pack.left[i].size));
+#undef COUNT
+	return n;
+}
+
+static uint32_t n_in(const struct model *m, uint64_t number)
+{
+	return n_in_frame(m, number, number * CORE_FRAME_BYTES, CORE_FRAME_BYTES);
+}
+
+static bool is_slab(const struct model *m, const struct frame *frame)
+{
+	return frame->class != NO_CLASS && !frame->punched &&
+		(is_apart(m, frame->number) || n_in(m, frame->number));
+}
+
+/* An empty slab that was kept. */
+static bool is_spare(const struct model *m, const struct frame *frame)
+{
+	return !frame->punched && !is_apart(m, frame->number) && !n_in(m, frame->number);
+}
+
+struct class_counts {
+	uint32_t slabs, live, free, victims;
+};
+
+static struct class_counts count_class(const struct model *m, int class)
+{
+	struct class_counts counts = { 0 };
+
+	for (int i = 0; i < FRAMES; i++) {
+		const struct frame *frame = &m->pack.frames[i];
+
+		if (!frame->used || frame->class != class || !is_slab(m, frame))
+			continue;
+		counts.slabs++;
+		if (!is_apart(m, frame->number))
+			counts.free += slots(m, class) - n_in(m, frame->number);
+	}
+	for (int i = 0; i < OBJECTS; i++) {
+		const struct object *o = &m->objects[i];
+
+		if (!o->live || !o->packed || class_of(m, o->size) != class)
+			continue;
+		counts.live++;
+		counts.victims += model_evictable(m, i);
+	}
+	for (int i = 0; i < WANTS; i++)
+		counts.live += m->wants[i].used && m->wants[i].state == WANT_WRITING &&
+			class_of(m, m->wants[i].size) == class;
+	return counts;
+}
+
+static uint32_t needed(const struct model *m, int class, uint32_t n)
+{
+	return (n + slots(m, class) - 1) / slots(m, class);
+}
+
+/* ---- room ---- */
+
+uint64_t model_pack_bytes(const struct model *m)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < FRAMES; i++)
+		if (m->pack.frames[i].used)
+			bytes += m->pack.frames[i].bytes;
+	return bytes;
+}
+
+/* What moving objects together gives; or if all that may be evicted is, and nothing is kept. */
+uint64_t model_pack_gain(const struct model *m, bool at_best)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < FRAMES; i++) {
+		const struct frame *frame = &m->pack.frames[i];
+
+		if (frame->used && (frame->punched || (at_best && is_spare(m, frame))))
+			bytes += frame->bytes;
+	}
+	for (int class = 0; class < N_CLASSES && m->pack.slab >= 4 * class_size(class); class++) {
+		struct class_counts counts = count_class(m, class);
+		uint32_t left = counts.live - (at_best ? counts.victims : 0);
+
+		bytes += (uint64_t)(counts.slabs - needed(m, class, left)) * m->pack.slab;
+	}
+	for (int i = 0; at_best && i < OBJECTS; i++)
+		if (m->objects[i].packed && model_evictable(m, i) &&
+			class_of(m, m->objects[i].size) == NO_CLASS)
+			bytes += model_pack_charge(m, m->objects[i].size);
+	return bytes;
+}
+
+uint64_t model_pack_need(const struct model *m, uint64_t size, enum when when)
+{
+	int class = class_of(m, size);
+	struct class_counts counts;
+	uint32_t left;
+
+	if (class == NO_CLASS)
+		return model_pack_charge(m, size);
+	counts = count_class(m, class);
+	if (when == NOW)
+		return counts.free ? 0 : m->pack.slab;
+	left = counts.live - (when == AT_BEST ? counts.victims : 0);
+	return left % slots(m, class) ? 0 : m->pack.slab;
+}
+
+bool model_pack_is_busy(const struct model *m)
+{
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used)
+			return true;
+	for (int i = 0; i < FRAMES; i++)
+		if (m->pack.frames[i].used && m->pack.frames[i].punched)
+			return true;
+	return m->pack.opening;
+}
+
+/* ---- effects ---- */
+
+void model_effect_pack_open(struct model *m, const struct core_effect *effect)
+{
+	if (m->pack.open || m->pack.opening)
+		broken("a second pack is made");
+	m->pack.opening = true;
+}
+
+static void fresh_frame(struct model *m, const struct core_pack_write *write)
+{
+	int class = class_of(m, write->size), i = 0;
+
+	if (frame_at(m, write->offset))
+		broken("memory is given to a frame that has some");
+	if (write->fresh != (class == NO_CLASS ? model_pack_charge(m, write->size) : m->pack.slab))
+		broken("a frame for %u bytes is given %u", write->size, write->fresh);
+	while (m->pack.frames[i].used)
+		if (++i == FRAMES)
+			broken("the simulation has too few frames");
+	m->pack.frames[i] = (struct frame){
+		.used = true,
+		.number = write->offset / CORE_FRAME_BYTES,
+		.bytes = write->fresh,
+		.class = class,
+	};
+}
+
+/* Something is to be written there: the place must be fit for it, and nobody's. */
+static void check_place(struct model *m, const struct core_pack_write *write)
+{
+	int class = class_of(m, write->size);
+	uint64_t inside = write->offset % CORE_FRAME_BYTES;
+	struct frame *frame;
+
+	if (write->fresh)
+		fresh_frame(m, write);
+	frame = frame_at(m, write->offset);
+	if (!frame || frame->punched)
+		broken("something is written to a frame without memory");
+	if (is_apart(m, frame->number))
+		broken("something is written to a slab that is being emptied");
+	if (is_spare(m, frame))
+		frame->class = class;
+	if (frame->class != class)
+		broken("%u bytes are written among others of another class", write->size);
+	if (class == NO_CLASS ? inside != 0 || n_in(m, frame->number) :
+		inside % class_size(class) || inside + class_size(class) > m->pack.slab)
+		broken("%u bytes are written to no place", write->size);
+	if (n_in_frame(m, frame->number, write->offset, model_pack_charge(m, write->size)))
+		broken("what is written overwrites something");
+}
+
+static struct want *want_for(struct model *m, const struct core_pack_write *write)
+{
+	struct want *want = NULL;
+
+	for (int i = 0; i < WANTS; i++) {
+		struct want *w = &m->wants[i];
+
+		if (!w->used || w->state != WANT_QUEUED || w->wait < 0 || w->size != write->size ||
+			m->waits[w->wait].request.type != WIRE_PUT ||
+			!request_is_filled(write->data, write->size, w->tag))
+			continue;
+		if (!want || w->arrival < want->arrival)
+			want = w;
+	}
+	if (!want)
+		broken("%u bytes are written to the pack, which nobody put", write->size);
+	return want;
+}
+
+static void write_want(struct model *m, const struct core_effect *effect,
+	const struct core_pack_write *write)
+{
+	struct want *want = want_for(m, write);
+
+	if (!model_pack_takes(m, want->size))
+		broken("R19: an object of %u bytes goes into the pack", write->size);
+	want->ticket = effect->ticket;
+	want->place = UINT64_MAX;
+	want->stamp = request_hash(write->data, write->size);
+	model_want_starts(m, want, WANT_WRITING);
+	check_place(m, write);
+	want->place = write->offset;
+	want->turn = ++m->arrivals;
+	COVER(m, PACK_WRITES);
+}
+
+static void write_move(struct model *m, const struct core_effect *effect,
+	const struct core_pack_write *write, uint64_t *sourcep)
+{
+	int object = -1, i = 0;
+
+	for (int k = 0; k < OBJECTS; k++)
+		if (m->objects[k].live && m->objects[k].packed && !m->objects[k].doomed &&
+			m->objects[k].place == write->from.offset)
+			object = k;
+	if (object < 0 || m->objects[object].size != write->size)
+		broken("%u bytes are moved in the pack, which are no object", write->size);
+	*sourcep = write->from.offset / CORE_FRAME_BYTES;
+	check_place(m, write);
+	while (m->pack.moves[i].used)
+		if (++i == MOVES)
+			broken("the simulation has too few moves");
+	m->pack.moves[i] = (struct move){
+		.used = true,
+		.ticket = effect->ticket,
+		.object = object,
+		.order = m->objects[object].order,
+		.from = write->from.offset,
+		.to = write->offset,
+		.size = write->size,
+		.source = UINT64_MAX,
+	};
+	COVER(m, PACK_MOVES);
+}
+
+void model_effect_pack_write(struct model *m, const struct core_effect *effect)
+{
+	uint64_t source = UINT64_MAX;
+
+	if (!m->pack.open)
+		broken("something is written to the pack, and there is none");
+	if (effect->n_writes == 0)
+		broken("nothing is written to the pack");
+	for (uint32_t i = 0; i < effect->n_writes; i++) {
+		const struct core_pack_write *write = &effect->writes[i];
+		uint64_t of = UINT64_MAX;
+
+		if (write->from.fd == CORE_PLACE_NONE)
+			write_want(m, effect, write);
+		else
+			write_move(m, effect, write, &of);
+		if (i > 0 && of != source)
+			broken("objects of two slabs are moved at once");
+		source = of;
+	}
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used && m->pack.moves[i].ticket == effect->ticket) {
+			if (m->pack.moves[i].to / CORE_FRAME_BYTES == source)
+				broken("an object is moved within a slab that is being emptied");
+			m->pack.moves[i].source = source;
+		}
+}
+
+void model_effect_pack_give(struct model *m, const struct core_effect *effect)
+{
+	for (int i = 0; i < LEFT; i++)
+		if (m->pack.left[i].used && m->pack.left[i].place == effect->offset) {
+			m->pack.left[i].used = false;
+			return;
+		}
+	for (int i = 0; i < OBJECTS; i++) {
+		struct object *o = &m->objects[i];
+
+		if (!o->live || !o->packed || o->place != effect->offset)
+			continue;
+		if (effect->size != model_pack_charge(m, o->size))
+			broken("object %d gives back %llu bytes of the pack", o->id,
+				(unsigned long long)effect->size);
+		if (!o->doomed) {
+			model_check_victim(m, i);
+			COVER(m, EVICTIONS);
+			COVER(m, PACK_EVICTIONS);
+		}
+		model_drop(m, i);
+		return;
+	}
+	broken("a place in the pack is given back that was nobody's");
+}
+
+void model_effect_pack_punch(struct model *m, const struct core_effect *effect)
+{
+	uint64_t first = effect->offset / CORE_FRAME_BYTES;
+	uint64_t end = (effect->offset + effect->size + CORE_FRAME_BYTES - 1) / CORE_FRAME_BYTES;
+	struct frame *frame = frame_at(m, effect->offset);
+
+	for (uint64_t number = first; number < end; number++)
+		if (n_in(m, number) || is_apart(m, number))
+			broken("memory of the pack is given back in which something is");
+	if (effect->ticket == 0) { /* an heir's, of frames that it does not know to have any */
+		for (int i = 0; i < FRAMES; i++)
+			if (m->pack.frames[i].used && m->pack.frames[i].number >= first &&
+				m->pack.frames[i].number < end)
+				broken("memory of the pack is given back without being counted");
+		return;
+	}
+	if (!frame || frame->punched || frame->bytes != effect->size)
+		broken("memory of the pack is given back that is not there");
+	frame->punched = true;
+	frame->ticket = effect->ticket;
+	COVER(m, PACK_PUNCHES);
+}
+
+/* ---- answers ---- */
+
+void model_pack_opened(struct model *m, int result, int fd)
+{
+	m->pack.opening = false;
+	if (result < 0)
+		return;
+	m->pack.open = true;
+	m->pack.fd = fd;
+	m->roles[fd] = ROLE_PACK;
+}
+
+static void leave(struct model *m, uint64_t place, uint64_t size)
+{
+	int i = 0;
+
+	while (m->pack.left[i].used)
+		if (++i == LEFT)
+			broken("the simulation has too few places");
+	m->pack.left[i] = (struct left){ .used = true, .place = place, .size = size };
+}
+
+void model_pack_leave(struct model *m, int object)
+{
+	leave(m, m->objects[object].place, m->objects[object].size);
+	m->objects[object].packed = false;
+}
+
+static void moved(struct model *m, struct move *move, int result)
+{
+	struct object *o = &m->objects[move->object];
+
+	move->used = false;
+	if (result == 0 && o->live && o->order == move->order && o->packed && !o->doomed &&
+		o->place == move->from) {
+		leave(m, o->place, o->size);
+		o->place = move->to;
+		return;
+	}
+	leave(m, move->to, move->size);
+	COVER(m, PACK_MOVES_IN_VAIN);
+}
+
+void model_packed(struct model *m, uint32_t ticket, int result)
+{
+	for (int i = 0; i < FRAMES; i++)
+		if (m->pack.frames[i].used && m->pack.frames[i].punched &&
+			m->pack.frames[i].ticket == ticket) {
+			m->pack.frames[i].used = false;
+			return;
+		}
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used && m->pack.moves[i].ticket == ticket)
+			moved(m, &m->pack.moves[i], result);
+	for (;;) {
+		struct want *want = NULL;
+
+		for (int i = 0; i < WANTS; i++)
+			if (m->wants[i].used && m->wants[i].state == WANT_WRITING &&
+				m->wants[i].ticket == ticket &&
+				(!want || m->wants[i].turn < want->turn))
+				want = &m->wants[i];
+		if (!want)
+			return;
+		if (result < 0 || want->wait < 0)
+			leave(m, want->place, want->size);
+		model_want_written(m, want, result);
+	}
+}
+
+/* ---- the end of an event ---- */
+
+void model_settle_pack(struct model *m)
+{
+	uint32_t spare = 0;
+
+	for (int i = 0; i < LEFT; i++)
+		if (m->pack.left[i].used)
+			broken("a place in the pack is nobody's, and not given back");
+	for (int i = 0; i < FRAMES; i++)
+		spare += m->pack.frames[i].used && is_spare(m, &m->pack.frames[i]);
+	if (spare > 16)
+		broken("R19: %u empty slabs are kept", spare);
+	for (int class = 0; class < N_CLASSES && m->pack.slab >= 4 * class_size(class); class++) {
+		struct class_counts counts = count_class(m, class);
+		bool moving = false, writing = false;
+
+		for (int i = 0; i < MOVES; i++)
+			moving |= m->pack.moves[i].used &&
+				class_of(m, m->pack.moves[i].size) == class;
+		for (int i = 0; i < WANTS; i++)
+			writing |= m->wants[i].used && m->wants[i].state == WANT_WRITING;
+		if (!moving && !writing && counts.slabs > 2 * needed(m, class, counts.live) + 1)
+			broken("R19: %u slabs hold %u objects of up to %llu bytes", counts.slabs,
+				counts.live, (unsigned long long)class_size(class));
+	}
+}
+
+/* ---- the heir ---- */
+
+/* What was under way is not known any more; what is in the tables is. */
+void model_pack_death(struct model *m)
+{
+	memset(m->pack.moves, 0, sizeof m->pack.moves);
+	memset(m->pack.left, 0, sizeof m->pack.left);
+	m->pack.opening = false;
+	m->pack.open = false;
+}
+
+uint64_t model_pack_offset(const struct model *m, uint32_t frame, uint32_t slot, uint64_t size)
+{
+	int class = class_of(m, size);
+
+	return (uint64_t)frame * CORE_FRAME_BYTES + (class == NO_CLASS ? 0 : slot * class_size(class));
+}
+
+void model_heir_place(struct model *m, int id, uint64_t offset, uint64_t tag)
+{
+	struct object *o = NULL;
+
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].packed && !m->objects[i].doomed &&
+			m->objects[i].place == offset)
+			o = &m->objects[i];
+	if (!o || o->id != id)
+		broken("the tables have an object %d in the pack that is none", id);
+	if (o->named)
+		broken("the tables name object %d twice", id);
+	o->named = true;
+	if (tag != o->tag && !o->losing)
+		broken("object %d has other bytes after a death than were put there", id);
+}
+
+/* Frames have the memory that what is in them needs; the rest is given back. */
+void model_heir_pack(struct model *m)
+{
+	memset(m->pack.frames, 0, sizeof m->pack.frames);
+	for (int i = 0; i < OBJECTS; i++) {
+		const struct object *o = &m->objects[i];
+		int class = class_of(m, o->size), k = 0;
+
+		if (!o->live || !o->packed || frame_at(m, o->place))
+			continue;
+		while (m->pack.frames[k].used)
+			k++;
+		m->pack.frames[k] = (struct frame){
+			.used = true,
+			.number = o->place / CORE_FRAME_BYTES,
+			.bytes = class == NO_CLASS ? model_pack_charge(m, o->size) : m->pack.slab,
+			.class = class,
+		};
+	}
+}
