@@ -393,6 +393,15 @@ struct ostore_counter {
 	uint64_t value;
 };
 
+/* What a uid is charged with, see ostored.conf(5), quota. */
+struct ostore_usage {
+	uid_t uid;
+	uint64_t bytes, objects, descriptors, connections;
+	uint64_t requests;   /* that wait */
+	uint64_t references; /* objects that its connections refer to, each counted per connection */
+	uint64_t names;
+};
+
 struct ostore_stats {
 	uint64_t capacity_bytes, resident_bytes, pinned_bytes, spilled_bytes;
 	uint64_t objects_created, objects_resident, objects_spilled, objects_paging;
@@ -414,6 +423,8 @@ struct ostore_stats {
 	uint64_t pack_bytes;   /* of used_bytes, memory in which small objects live together; of it, */
 	uint64_t packed_bytes; /* what these objects take up */
 	uint64_t packed_objects;
+	const struct ostore_usage *users; /* the caller's; to root, those of all (of 64 at the most) */
+	size_t n_users;
 };
 
 struct ostore_setting {

@@ -291,6 +291,34 @@ static PyObject *features_dict(const struct ostore_stats *stats)
 	return dict;
 }
 
+static PyObject *usage_dict(const struct ostore_usage *user)
+{
+	PyObject *dict = PyDict_New();
+
+	if (dict && (set_u64(dict, "bytes", user->bytes) < 0 ||
+			    set_u64(dict, "objects", user->objects) < 0 ||
+			    set_u64(dict, "descriptors", user->descriptors) < 0 ||
+			    set_u64(dict, "connections", user->connections) < 0 ||
+			    set_u64(dict, "requests", user->requests) < 0 ||
+			    set_u64(dict, "references", user->references) < 0 ||
+			    set_u64(dict, "names", user->names) < 0))
+		Py_CLEAR(dict);
+	return dict;
+}
+
+static PyObject *users_dict(const struct ostore_stats *stats)
+{
+	PyObject *dict = PyDict_New();
+	char uid[16];
+
+	for (size_t i = 0; dict && i < stats->n_users; i++) {
+		snprintf(uid, sizeof uid, "%u", stats->users[i].uid);
+		if (set(dict, uid, usage_dict(&stats->users[i])) < 0)
+			Py_CLEAR(dict);
+	}
+	return dict;
+}
+
 static PyObject *objects_dict(const struct ostore_stats *stats)
 {
 	PyObject *dict = PyDict_New();
@@ -351,6 +379,7 @@ static PyObject *stats_dict(const struct ostore_stats *stats, const char *addres
 			    set(dict, "rates", rates_dict(stats)) < 0 ||
 			    set_bool(dict, "thrashing", stats->thrashing) < 0 ||
 			    set(dict, "features", features_dict(stats)) < 0 ||
+			    set(dict, "users", users_dict(stats)) < 0 ||
 			    set(dict, "broker", broker_dict(stats, address)) < 0))
 		Py_CLEAR(dict);
 	return dict;

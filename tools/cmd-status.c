@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "fields.h"
@@ -64,6 +65,27 @@ static void write_rates(struct writer *writer, const struct ostore_stats *stats)
 	writer_end(writer);
 }
 
+static void write_users(struct writer *writer, const struct ostore_stats *stats)
+{
+	writer_start_object(writer, "users", WRITER_PLAIN);
+	for (size_t i = 0; i < stats->n_users; i++) {
+		const struct ostore_usage *user = &stats->users[i];
+		char uid[16];
+
+		snprintf(uid, sizeof uid, "%u", user->uid);
+		writer_start_object(writer, uid, WRITER_PLAIN);
+		writer_size(writer, "bytes", user->bytes);
+		writer_count(writer, "objects", user->objects);
+		writer_count(writer, "descriptors", user->descriptors);
+		writer_count(writer, "connections", user->connections);
+		writer_count(writer, "requests", user->requests);
+		writer_count(writer, "references", user->references);
+		writer_count(writer, "names", user->names);
+		writer_end(writer);
+	}
+	writer_end(writer);
+}
+
 static void write_broker(struct writer *writer, const struct invocation *inv,
 	const struct ostore_stats *stats)
 {
@@ -110,6 +132,7 @@ enum status cmd_status(struct invocation *inv)
 	write_rates(writer, stats);
 	writer_bool(writer, "thrashing", stats->thrashing);
 	write_features(writer, stats);
+	write_users(writer, stats);
 	write_broker(writer, inv, stats);
 	writer_end(writer);
 	status = writer_finish(writer);

@@ -290,9 +290,43 @@ static const struct {
 #undef NUMBER
 };
 
+static const struct {
+	const char *key;
+	size_t offset;
+} usage_fields[] = {
+#define NUMBER(name) { #name, offsetof(struct ostore_usage, name) }
+	NUMBER(bytes),
+	NUMBER(objects),
+	NUMBER(descriptors),
+	NUMBER(connections),
+	NUMBER(requests),
+	NUMBER(references),
+	NUMBER(names),
+#undef NUMBER
+};
+
+/* "1000.bytes": those of one uid come one after the other. */
+static void take_usage(struct ostore_stats *stats, struct ostore_usage *users, const char *key,
+	uint64_t number)
+{
+	struct ostore_usage *user;
+	char *end;
+	unsigned long uid = strtoul(key, &end, 10);
+
+	if (end == key || *end != '.')
+		return;
+	if (stats->n_users == 0 || users[stats->n_users - 1].uid != uid)
+		users[stats->n_users++] = (struct ostore_usage){ .uid = (uid_t)uid };
+	user = &users[stats->n_users - 1];
+	for (size_t i = 0; i < ARRAY_SIZE(usage_fields); i++)
+		if (strcmp(end + 1, usage_fields[i].key) == 0)
+			memcpy((char *)user + usage_fields[i].offset, &number, sizeof number);
+}
+
 /* What this release does not know is left out: a newer broker may say more. */
 static void take_stat_field(struct ostore_stats *stats, struct ostore_counter *counters,
-	struct ostore_feature *features, const struct wire_field *field)
+	struct ostore_feature *features, struct ostore_usage *users,
+	const struct wire_field *field)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(stat_fields); i++)
 		if (strcmp(field->key, stat_fields[i].key) == 0) {
@@ -320,6 +354,8 @@ static void take_stat_field(struct ostore_stats *stats, struct ostore_counter *c
 			.on = strcmp(field->value, "on") == 0,
 			.reason = strcmp(field->value, "on") == 0 ? "" : field->origin,
 		};
+	else if (strncmp(field->key, "uids.", 5) == 0)
+		take_usage(stats, users, field->key + 5, field->number);
 }
 
 int ostore_stats(struct ostore *conn, struct ostore_stats **statsp)
@@ -327,6 +363,7 @@ int ostore_stats(struct ostore *conn, struct ostore_stats **statsp)
 	struct growing list;
 	struct ostore_counter *counters;
 	struct ostore_feature *features;
+	struct ostore_usage *users;
 	struct ostore_stats *stats;
 	struct result *result;
 	int r;
@@ -339,7 +376,8 @@ int ostore_stats(struct ostore *conn, struct ostore_stats **statsp)
 	result = calloc(1, sizeof *result + sizeof *stats);
 	counters = block_take(&list.result->blocks, list.n * sizeof *counters);
 	features = block_take(&list.result->blocks, list.n * sizeof *features);
-	if (!result || !counters || !features) {
+	users = block_take(&list.result->blocks, list.n * sizeof *users);
+	if (!result || !counters || !features || !users) {
 		free(result);
 		growing_deinit(&list);
 		return fail_memory();
@@ -347,9 +385,10 @@ int ostore_stats(struct ostore *conn, struct ostore_stats **statsp)
 	stats = (struct ostore_stats *)result->array;
 	stats->version = stats->capacity_limited_by = "";
 	for (size_t i = 0; i < list.n; i++)
-		take_stat_field(stats, counters, features, growing_at(&list, i));
+		take_stat_field(stats, counters, features, users, growing_at(&list, i));
 	stats->counters = counters;
 	stats->features = features;
+	stats->users = users;
 	result->blocks = TAKE_PTR(list.result->blocks);
 	growing_deinit(&list);
 	*statsp = stats;

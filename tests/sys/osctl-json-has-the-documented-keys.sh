@@ -106,6 +106,9 @@ need(status, "capacity_bytes configured_capacity_bytes capacity_limited_by used_
 need(status["objects"], "created resident spilled paging")
 need(status["counters"], "puts gets restored_bytes restores spilled_bytes spills in_use_evictions dropped pulls pulled_bytes full_errors faults")
 need(status["rates"], "spill_bytes_per_s restore_bytes_per_s")
+for user in status["users"].values():
+    need(user, "bytes objects descriptors connections requests references names")
+assert sum(user["connections"] for user in status["users"].values()) == status["clients"], status
 need(status["features"], "bpf userfaultfd kernel_faults huge_pages io_uring")
 for name, feature in status["features"].items():
     assert isinstance(feature["on"], bool), name

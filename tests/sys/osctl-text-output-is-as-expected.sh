@@ -16,7 +16,7 @@ expect()
 		-e 's/ +UID +GID MODE/ UID GID MODE/; s/^((u|g)id +)[0-9]+$/\1N/' \
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}/DATE/; s/^(address +)0x[0-9a-f]+$/\1ARENA/' \
 		-e '/^  (KIND|name) /s/([^ ]) +/\1 /g; s/^  name 0 [0-9]+ /  name PID UID /' \
-		-e 's/^((pool|used) +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no   .+)$/\1YES-OR-WHY-NOT/' \
+		-e "s/^  $(id -u)\$/  UID/" -e 's/^((pool|used) +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no   .+)$/\1YES-OR-WHY-NOT/' \
 		-e 's/^(  (address|version|worker pid|supervisor pid|descriptors|max descriptors) +).*/\1X/' \
 		"$TEST_DIR/out" >"$TEST_DIR/got"
 	diff -u - "$TEST_DIR/got" || fail "osctl $* prints something else"
@@ -116,6 +116,15 @@ features
   huge pages         YES-OR-WHY-NOT
   io uring           YES-OR-WHY-NOT
   seccomp            YES-OR-WHY-NOT
+users
+  UID
+    bytes            1.5 MiB
+    objects          1
+    descriptors      1
+    connections      1
+    requests         0
+    references       0
+    names            1
 broker
   address            X
   version            X
