@@ -25,7 +25,8 @@
 #define TURN_NS    (30 * NS_PER_US)  /* while others are there */
 #define EAGER_NS   (200 * NS_PER_US)
 #define PAUSE_MAX  (200 * NS_PER_MS)
-#define ROUNDS_MAX 4 /* before epoll is asked for news */
+#define ROUNDS_MAX 4  /* before epoll is asked for news */
+#define ALONE_MAX  64 /* where there is one user */
 
 void turns_init(struct broker *broker)
 {
@@ -147,7 +148,7 @@ static unsigned int take_turn(struct broker *broker, struct user *user)
 
 unsigned int turns_serve(struct broker *broker)
 {
-	unsigned int n = 0, rounds = turns_alone(broker) ? 1 : ROUNDS_MAX;
+	unsigned int n = 0, rounds = turns_alone(broker) ? ALONE_MAX : ROUNDS_MAX;
 	bool any = true;
 
 	for (; any && rounds > 0; rounds--) {
