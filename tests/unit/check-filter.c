@@ -330,9 +330,9 @@ int main(void)
 {
 	struct text why = TEXT_INIT;
 	int r = filter_make(&filter, &why), failed;
-	TCase *tcase = tcase_create("calls");
-	Suite *suite = suite_create("filter");
 	SRunner *runner;
+	TCase *tcase;
+	Suite *suite;
 
 	if (r == -EOPNOTSUPP) {
 		fprintf(stderr, "check-filter: skipped: %s\n", why.bytes);
@@ -342,6 +342,8 @@ int main(void)
 		fprintf(stderr, "check-filter: no filter: %s\n", strerror(-r));
 		return 1;
 	}
+	tcase = tcase_create("calls");
+	suite = suite_create("filter");
 	tcase_add_loop_test(tcase, a_worker_may_do_what_it_needs_and_nothing_else, 0,
 		ARRAY_SIZE(acts));
 	tcase_add_test(tcase, what_is_refused_works_without_the_filter);
