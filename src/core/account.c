@@ -151,7 +151,8 @@ void account_return(struct core *core, struct account *account, const struct cos
 /* ---- words ---- */
 
 /* The connections that hold most, largest first.  Return: how many. */
-static size_t find_largest(const struct core *core, uint32_t largest[HOLDERS_NAMED])
+static size_t find_largest(const struct core *core, const struct account *of,
+	uint32_t largest[HOLDERS_NAMED])
 {
 	const uint32_t high = core->tables.header->connections_high;
 	size_t n = 0;
@@ -160,7 +161,8 @@ static size_t find_largest(const struct core *core, uint32_t largest[HOLDERS_NAM
 		const uint64_t held = core->connections[c].held_bytes;
 		size_t i;
 
-		if (!(connection_record(core, c)->flags & CONNECTION_USED) || held == 0)
+		if (!(connection_record(core, c)->flags & CONNECTION_USED) || held == 0 ||
+			(of && core->connections[c].account != of))
 			continue;
 		for (i = n; i > 0 && core->connections[largest[i - 1]].held_bytes < held; i--)
 			if (i < HOLDERS_NAMED)
@@ -174,7 +176,8 @@ static size_t find_largest(const struct core *core, uint32_t largest[HOLDERS_NAM
 }
 
 /* What names, leases, and puts that hold without a name keep, whoever is connected. */
-static void add_kept(const struct core *core, struct text *text, bool is_first)
+static void add_kept(const struct core *core, const struct account *of, struct text *text,
+	bool is_first)
 {
 	const uint32_t n = MIN(core->tables.header->objects_high, (uint32_t)KEPT_LOOKS_MAX);
 	uint64_t bytes = 0;
@@ -185,7 +188,7 @@ static void add_kept(const struct core *core, struct text *text, bool is_first)
 		const struct object_record *record = object_record(core, o);
 		const struct object *object = &core->objects[o];
 
-		if (record->state == 0 || (index_list_empty(&object->names) &&
+		if (record->state == 0 || (of && record->uid != of->uid) || (index_list_empty(&object->names) &&
 			index_list_empty(&object->leases) && !(record->flags & OBJECT_HELD)))
 			continue;
 		bytes += object_bytes(core, o);
@@ -194,12 +197,12 @@ static void add_kept(const struct core *core, struct text *text, bool is_first)
 	if (n_kept == 0)
 		return;
 	size_format(bytes, size, sizeof size);
-	text_add(text, "%s %s in %u objects kept by a name, a lease, or until they are deleted",
-		is_first ? "; held:" : ", and", size, n_kept);
+	text_add(text, "%s %s in %u object%s kept by a name, a lease, or until deleted",
+		is_first ? "; held:" : ", and", size, n_kept, n_kept == 1 ? "" : "s");
 }
 
 /* Who has pinned most, hard. */
-static void add_pins(const struct core *core, struct text *text)
+static void add_pins(const struct core *core, const struct account *of, struct text *text)
 {
 	const struct account *most = NULL;
 	uint64_t bytes = 0;
@@ -209,6 +212,8 @@ static void add_pins(const struct core *core, struct text *text)
 	list_for_each(link, &core->accounts) {
 		const struct account *account = container_of(link, struct account, link);
 
+		if (of && account != of)
+			continue;
 		bytes += account->hard_pin_bytes;
 		if (account->n_hard_pins &&
 			(!most || account->hard_pin_bytes > most->hard_pin_bytes))
@@ -219,14 +224,14 @@ static void add_pins(const struct core *core, struct text *text)
 	size_format(bytes, size, sizeof size);
 	text_add(text, "; pinned for good: %s,", size);
 	size_format(most->hard_pin_bytes, size, sizeof size);
-	text_add(text, " of which %s in %u objects by uid %u: unpin some", size, most->n_hard_pins,
-		most->uid);
+	text_add(text, " of which %s in %u object%s by uid %u: unpin some", size,
+		most->n_hard_pins, most->n_hard_pins == 1 ? "" : "s", most->uid);
 }
 
-void account_name_holders(const struct core *core, struct text *text)
+void account_name_holders(const struct core *core, const struct account *of, struct text *text)
 {
 	uint32_t largest[HOLDERS_NAMED];
-	const size_t n = find_largest(core, largest);
+	const size_t n = find_largest(core, of, largest);
 	char size[32];
 
 	for (size_t i = 0; i < n; i++) {
@@ -236,8 +241,8 @@ void account_name_holders(const struct core *core, struct text *text)
 		text_add(text, "%s uid %u pid %d (%.16s) %s", i ? "," : "; largest holders:",
 			record->uid, record->pid, record->comm, size);
 	}
-	add_kept(core, text, n == 0);
-	add_pins(core, text);
+	add_kept(core, of, text, n == 0);
+	add_pins(core, of, text);
 }
 
 static uint32_t describe(struct core *core, const struct account *account, struct wire_field *fields)

@@ -40,8 +40,9 @@ void account_return(struct core *core, struct account *account, const struct cos
 bool account_share(const struct core *core, const struct account *account, uint64_t n, uint64_t max);
 /* The object of it to evict first; only while it has some that may be. */
 uint32_t account_victim(const struct account *account);
-/* Append ": largest holders: uid 1000 pid 7 (python3) 1.2 GiB, ...". */
-void account_name_holders(const struct core *core, struct text *text);
+/* Append "; largest holders: uid 1000 pid 7 (python3) 1.2 GiB, ...".
+ * @of: tell of this uid's objects and processes only; NULL: of all */
+void account_name_holders(const struct core *core, const struct account *of, struct text *text);
 
 /* Fields of a STATUS that say what each uid uses: all of them to root, one's own to others.
  * @fields: room for ACCOUNT_FIELDS_MAX.  Return: how many. */

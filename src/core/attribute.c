@@ -190,10 +190,16 @@ int attributes_grant(struct core *core, struct make *make)
 	return 0;
 }
 
-void attributes_release(struct core *core, struct make *make)
+void attributes_unpin(struct core *core, struct make *make)
 {
 	if (make->pin)
 		uncount_pin(make->account, pin_bytes(core, make->size, make->metadata_size));
+	make->pin = false;
+}
+
+void attributes_release(struct core *core, struct make *make)
+{
+	attributes_unpin(core, make);
 	blob_free(&core->blobs, make->attributes_blob, make->attributes_size);
 	free(make->attributes);
 }

@@ -28,6 +28,8 @@ uint64_t attributes_charge(const struct wire_item *item);
 int attributes_keep(struct core *core, struct make *make, const struct wire_item *item);
 /* The make is granted: give it its blob.  Return: 0, -ENOBUFS. */
 int attributes_grant(struct core *core, struct make *make);
+/* The make gives up its share of what its uid may pin. */
+void attributes_unpin(struct core *core, struct make *make);
 /* The make ends, and what became an object is not the make's any more. */
 void attributes_release(struct core *core, struct make *make);
 

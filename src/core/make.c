@@ -173,6 +173,7 @@ void make_fail_full(struct core *core, struct make *make)
 {
 	struct text text = TEXT_INIT;
 
+	attributes_unpin(core, make); /* the sentence tells of what there is */
 	text_add(&text, is_unpack(make) ? "no room to map object %s: " : "no room for object %s: ",
 		object_id_text(core, &make->id));
 	room_explain(core, make, &text);
@@ -221,13 +222,26 @@ static uint64_t item_size(uint16_t type, const struct wire_item *item)
 	return type == WIRE_PUT ? item->data_size : item->size;
 }
 
+/* How large a new object is, and if that is not all, what it counts. */
+static const char *cost_text(struct core *core, uint64_t size, uint64_t bytes)
+{
+	char data[32], pages[32], rest[32];
+
+	size_format(size, data, sizeof data);
+	if (bytes < size || bytes == UINT64_MAX || size > core->config.capacity)
+		return scratch_text(core, "%s", data);
+	size_format(core_charge(core, size), pages, sizeof pages);
+	size_format(bytes - core_charge(core, size), rest, sizeof rest);
+	return scratch_text(core, "%s, in whole pages %s, and %s of metadata", data, pages, rest);
+}
+
 /* Is the item acceptable?  Return: 0 or the status, with its sentence. */
 static int check_item(struct core *core, uint32_t conn, const struct wire_item *item,
 	const struct wire_request *request, const char **textp)
 {
 	const struct account *account = core->connections[conn].account;
 	const char *id = object_id_text(core, &item->id);
-	char size[32], limit[32];
+	char limit[32];
 	uint64_t bytes;
 	int r;
 
@@ -252,20 +266,22 @@ static int check_item(struct core *core, uint32_t conn, const struct wire_item *
 			id);
 		return -EEXIST;
 	}
-	size_format(item_size(request->type, item), size, sizeof size);
-	size_format(core->config.capacity, limit, sizeof limit);
 	bytes = item_size(request->type, item) > core->config.capacity ? UINT64_MAX :
 		core_charge(core, item_size(request->type, item)) +
 		blob_charge(item->metadata_size) + attributes_charge(item);
 	if (bytes > core->config.capacity) {
-		*textp = scratch_text(core, "object %s: %s is more than the store's capacity of %s: "
-			"make it smaller, or raise capacity", id, size, limit);
+		size_format(core->config.capacity, limit, sizeof limit);
+		*textp = scratch_text(core, "object %s: %s are more than the store's capacity of %s: "
+			"make it smaller, or raise capacity", id,
+			cost_text(core, item_size(request->type, item), bytes), limit);
 		return -EFBIG;
 	}
 	if (bytes > account->limits[CORE_BYTES]) {
 		size_format(account->limits[CORE_BYTES], limit, sizeof limit);
-		*textp = scratch_text(core, "object %s: %s is more than the quota of %s of uid %u: "
-			"make it smaller, or raise quota", id, size, limit, account->uid);
+		*textp = scratch_text(core, "object %s: %s are more than the quota of %s of uid %u: "
+			"make it smaller, or raise quota", id,
+			cost_text(core, item_size(request->type, item), bytes), limit,
+			account->uid);
 		return -EDQUOT;
 	}
 	if (account->limits[CORE_OBJECTS] == 0 || account->limits[CORE_DESCRIPTORS] == 0) {

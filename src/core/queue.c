@@ -9,6 +9,7 @@
 #include "core/room.h"
 #include "core/state.h"
 #include "util/cleanup.h"
+#include "util/size.h"
 
 void queue_init(struct core *core)
 {
@@ -175,6 +176,7 @@ void queue_pump(struct core *core)
 void queue_refuse_too_big(struct core *core)
 {
 	struct list *ring, *next_ring, *link, *following;
+	char size[32], limit[32];
 
 	list_for_each_safe(ring, next_ring, &core->queue.ring) {
 		struct account *account = container_of(ring, struct account, ring_link);
@@ -187,9 +189,13 @@ void queue_refuse_too_big(struct core *core)
 
 			if (make_need(core, make).bytes > core->config.capacity)
 				make_fail(core, make, -EFBIG,
-					scratch_text(core, "object %s is larger than the store's "
-						"new capacity: make it smaller, or raise capacity",
-						object_id_text(core, &make->id)));
+					scratch_text(core, "object %s takes %s, more than the store's "
+						"new capacity of %s: make it smaller, or raise capacity",
+						object_id_text(core, &make->id),
+						size_format(make_need(core, make).bytes, size,
+							sizeof size),
+						size_format(core->config.capacity, limit,
+							sizeof limit)));
 			else if (cost.bytes > account->limits[CORE_BYTES] ||
 				cost.objects > account->limits[CORE_OBJECTS] ||
 				cost.fds > account->limits[CORE_DESCRIPTORS])

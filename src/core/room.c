@@ -292,13 +292,14 @@ void room_explain(const struct core *core, const struct make *make, struct text 
 	const struct need need = make_need(core, make);
 	const uint64_t bytes = need.bytes + slot_bytes(core, SOON, need.pack_class);
 	char wanted[32], capacity[32], used[32], pinned[32];
+	const bool fits = room_quota_fits(core, account, cost);
 	const char *limit = "capacity";
 
 	size_format(make->size, wanted, sizeof wanted);
 	size_format(core_capacity(core), capacity, sizeof capacity);
 	size_format(core_used_bytes(core), used, sizeof used);
 	size_format(core->pinned_bytes, pinned, sizeof pinned);
-	if (!room_quota_fits(core, account, cost)) {
+	if (!fits) {
 		limit = explain_quota(core, account, &cost, text);
 	} else if (soon.bytes < 0 || bytes > (uint64_t)soon.bytes) {
 		text_add(text, "%s asked for, but of the store's %s are %s in use (%s mapped)",
@@ -320,6 +321,6 @@ void room_explain(const struct core *core, const struct make *make, struct text 
 	} else {
 		text_add(text, "%s asked for, and other requests were first in the queue", wanted);
 	}
-	account_name_holders(core, text);
+	account_name_holders(core, fits ? NULL : account, text);
 	text_add(text, "; release references, delete objects, wait longer, or raise %s", limit);
 }

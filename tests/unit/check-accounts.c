@@ -103,6 +103,31 @@ START_TEST(descriptors_are_bounded_by_uid)
 }
 END_TEST
 
+/* What others have is no help to who has used up a quota, and what was not granted is not pinned. */
+START_TEST(the_sentence_tells_of_the_uid_whose_quota_it_is)
+{
+	const struct wire_item others = { .id = id_of(1), .size = PAGE, .data = "x", .data_size = 1,
+		.flags = WIRE_ITEM_HOLD | WIRE_ITEM_PIN };
+	const struct wire_item own = { .id = id_of(3), .size = 2 * PAGE, .flags = WIRE_ITEM_PIN };
+	uint32_t a, b;
+
+	set_quota(1001, CORE_BYTES, 2 * PAGE);
+	world_start(w);
+	a = connect_as(w, 1001);
+	b = connect_as(w, 1002);
+	ck_assert_int_eq(ask(w, b, (struct wire_request){ .type = WIRE_PUT, .items = &others,
+		.n_items = 1 }, -1), 0);
+	ck_assert_int_eq(put(w, a, 2, 1), 0);
+	ck_assert_int_eq(ask(w, a, (struct wire_request){ .type = WIRE_CREATE, .items = &own,
+		.n_items = 1, .timeout_ns = 1 }, -1), PENDING);
+	world_tick(w, SECOND);
+	ck_assert_int_eq(world_last(w)->status, -ENOBUFS);
+	ck_assert_msg(says("quota") && says("uid 1001 pid") && !says("uid 1002") &&
+		!says("kept") && !says("pinned"), "%s", world_last(w)->text);
+	world_end(w);
+}
+END_TEST
+
 /* It is here when it is looked at, so it cannot wait for its quota. */
 START_TEST(an_offered_memfd_counts_from_its_arrival)
 {
@@ -345,6 +370,7 @@ int main(void)
 	const TTest *const tests[] = {
 		objects_are_bounded_by_uid,
 		descriptors_are_bounded_by_uid,
+		the_sentence_tells_of_the_uid_whose_quota_it_is,
 		an_offered_memfd_counts_from_its_arrival,
 		who_may_have_none_is_told_at_once,
 		waiting_requests_are_bounded_by_uid,

@@ -878,6 +878,9 @@ END_TEST
 
 START_TEST(what_can_never_fit_is_refused_at_once)
 {
+	static const char metadata[PAGE + 1];
+	const struct wire_item tagged = { .id = id_of(1), .size = 3 * PAGE, .metadata = metadata,
+		.metadata_size = sizeof metadata };
 	uint32_t a;
 
 	w->config.quotas = (const struct core_quota[]){ { 1001, 4 * PAGE }, { (uid_t)-1, 32 * PAGE } };
@@ -887,6 +890,11 @@ START_TEST(what_can_never_fit_is_refused_at_once)
 	ck_assert_int_eq(create(w, a, 1, UINT64_MAX), -EFBIG);
 	ck_assert_int_eq(create(w, a, 1, w->config.capacity + 1), -EFBIG);
 	ck_assert_int_eq(create(w, a, 1, 5 * PAGE), -EDQUOT);
+	/* The bytes alone would fit. */
+	ck_assert_int_eq(ask(w, a, (struct wire_request){ .type = WIRE_CREATE, .items = &tagged,
+		.n_items = 1 }, -1), -EDQUOT);
+	ck_assert_msg(strstr(world_last(w)->text, "12 KiB, in whole pages 12 KiB, and "), "%s",
+		world_last(w)->text);
 	ck_assert_int_eq(create(w, a, 1, 4 * PAGE), 0);
 	a = connect_as(w, 1002);
 	ck_assert_int_eq(create(w, a, 2, 33 * PAGE), -EDQUOT);
@@ -1204,6 +1212,8 @@ START_TEST(a_smaller_capacity_evicts_then_waits)
 	w->unchecked = false;
 	world_settle(w);
 	ck_assert_int_eq(world_last(w)->status, -EFBIG);
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "takes 240 KiB, more than"));
+	ck_assert_ptr_nonnull(strstr(world_last(w)->text, "capacity of 48 KiB"));
 	ck_assert(!exists(w, 1) && exists(w, 2));
 	world_end(w);
 }
