@@ -4,10 +4,13 @@ bench_small_ops_SOURCES = bench/clients.h bench/small_ops.c
 bench_small_ops_LDADD = src/client/libostore.la
 bench_echo_SOURCES = bench/clients.h bench/echo.c
 bench_echo_LDADD = src/wire/libwire.la src/util/libutil.la
+EXTRA_PROGRAMS += bench/million
+bench_million_SOURCES = bench/million.c
+bench_million_LDADD = src/client/libostore.la
 EXTRA_PROGRAMS += bench/attacks
 bench_attacks_SOURCES = bench/attacks.c tests/sys/raw.c tests/sys/raw.h
 bench_attacks_LDADD = src/wire/libwire.la src/util/libutil.la
-CLEANFILES += bench/small_ops$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)
+CLEANFILES += bench/small_ops$(EXEEXT) bench/million$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)
 EXTRA_DIST += bench/RESULTS.md bench/figures.py bench/run bench/stores.py
 
 bench: all bench/small_ops$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)

@@ -54,5 +54,10 @@ EXTRA_DIST += \
 	tests/mutants/52-aborted-draft-is-taken-from-its-writers.patch \
 	tests/mutants/53-token-alone-lets-write.patch \
 	tests/mutants/54-last-writer-wakes-no-seal.patch \
+	tests/mutants/55-an-object-is-there-before-its-bytes.patch \
+	tests/mutants/56-a-move-that-failed-is-believed.patch \
+	tests/mutants/57-room-that-moving-makes-is-not-counted.patch \
+	tests/mutants/58-what-a-get-wants-mapped-is-evicted.patch \
+	tests/mutants/59-a-slab-that-is-emptied-gives-slots.patch \
 	tests/mutants/run \
 	$(NULL)

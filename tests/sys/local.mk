@@ -20,6 +20,7 @@ sys_tests = \
 	tests/sys/private-broker-tells-the-service-manager.sh \
 	tests/sys/private-broker-waits-for-its-last-connection.sh \
 	tests/sys/readme-transcript-is-true.sh \
+	tests/sys/small-objects-need-no-descriptors.sh \
 	tests/sys/system-broker-becomes-its-own-user.sh \
 	tests/sys/system-broker-without-its-user-says-how-to-make-it.sh \
 	tests/sys/system-capacity-follows-memory-cgroup.sh \
@@ -36,6 +37,10 @@ sys_tests = \
 
 TESTS += $(sys_tests)
 EXTRA_DIST += $(sys_tests)
+
+check_PROGRAMS += tests/sys/small-objects
+tests_sys_small_objects_SOURCES = tests/sys/client-test.h tests/sys/small-objects.c
+tests_sys_small_objects_LDADD = src/client/libostore.la
 
 check_PROGRAMS += tests/sys/survivor
 tests_sys_survivor_SOURCES = tests/sys/survivor.c

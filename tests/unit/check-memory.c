@@ -17,6 +17,7 @@
 
 #include "memory/crew.h"
 #include "memory/memfd.h"
+#include "memory/pack-file.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -420,6 +421,47 @@ START_TEST(the_crew_ends_in_the_middle_of_its_work)
 }
 END_TEST
 
+static uint64_t blocks_of(int fd)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+START_TEST(a_pack_has_the_memory_that_it_is_given)
+{
+	struct pack_file pack = PACK_FILE_NONE, again = PACK_FILE_NONE;
+	struct memfd_identity identity, sealed;
+	int fd;
+
+	ck_assert_int_eq(pack_file_make(&pack, UINT64_C(4) << 30, &identity), 0);
+	ck_assert_uint_eq(identity.size, UINT64_C(4) << 30);
+	ck_assert_uint_eq(blocks_of(pack.fd), 0);
+	ck_assert_int_eq(pack_file_populate(&pack, 65536, 16384), 0);
+	ck_assert_uint_eq(blocks_of(pack.fd), 16384);
+	memset(pack.bytes + 65536, 7, 100);
+	fd = memfd_make_sealed(&sealed, "from a memfd", 12);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pack_file_read(&pack, 65536 + 128, fd, 12), 0);
+	ck_assert_int_eq(memcmp(pack.bytes + 65536 + 128, "from a memfd", 12), 0);
+	ck_assert_int_eq(pack_file_read(&pack, 65536 + 128, fd, 13), -EIO);
+	close(fd);
+
+	/* As an heir finds it. */
+	fd = pack.fd;
+	pack_file_unmap(&pack);
+	ck_assert_int_eq(pack.fd, -1);
+	ck_assert_int_eq(pack_file_map(&again, fd, identity.size), 0);
+	ck_assert_int_eq(again.bytes[65536 + 99], 7);
+	ck_assert_int_eq(pack_file_punch(&again, 65536, 65536), 0);
+	ck_assert_uint_eq(blocks_of(fd), 0);
+	ck_assert_int_eq(again.bytes[65536 + 99], 0);
+	pack_file_unmap(&again);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memory");
@@ -441,6 +483,7 @@ int main(void)
 	tcase_add_test(crew, who_pins_pages_delays_only_himself);
 	tcase_add_test(crew, nobody_hears_of_a_silent_close);
 	tcase_add_test(crew, the_crew_ends_in_the_middle_of_its_work);
+	tcase_add_test(crew, a_pack_has_the_memory_that_it_is_given);
 	tcase_set_timeout(crew, 30);
 	suite_add_tcase(suite, memfds);
 	suite_add_tcase(suite, crew);
