@@ -11,6 +11,7 @@ interpreter that has the store's module.
 import json
 import os
 import pickle
+import re
 import statistics
 import subprocess
 import sys
@@ -369,6 +370,21 @@ def program(store, name, *arguments):
     if client:
         client.stop()
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def million(store, count=1000000):
+    """1 KiB objects by the million (bench/million.c): what it prints, as numbers."""
+    client = begin(store, 6 * GIB)
+    done = subprocess.run([os.path.join(os.environ["BENCH_PROGRAMS"], "million"), str(count)], capture_output=True, text=True)
+    client.stop()
+    if done.returncode:
+        raise SystemExit(f"million: {done.stderr.strip()[-500:]}")
+    puts = re.findall(r"put by \d+ at +\d+ objects: +([\d.]+)", done.stdout)
+    gets = re.findall(r"get +at +\d+ objects: +([\d.]+) us; by \d+: +([\d.]+)", done.stdout)
+    bytes, descriptors = re.search(r"([\d.]+) bytes of the broker.*; (\d+) descriptors", done.stdout).groups()
+    return {"bytes": float(bytes), "descriptors": int(descriptors), "put_us": float(puts[1]),
+            "put_ratio": float(puts[1]) / float(puts[0]), "get_us": float(gets[1][0]),
+            "get_ratio": float(gets[1][0]) / float(gets[0][0]), "get_many_ratio": float(gets[1][1]) / float(gets[0][1])}
 
 
 def child(figure, *arguments):
