@@ -202,7 +202,7 @@ class Client:
         try:
             array[...] = strided
             del array
-            return ObjectRef._of(self, draft.seal())
+            return ObjectRef._of(self, draft.seal(_ostore.FOREVER))
         except BaseException:
             draft.abort()
             raise
