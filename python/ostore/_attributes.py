@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is said of objects besides their values: checks, and the report on who keeps what."""
 
+import collections.abc
 import operator
 import os
 import sys
 
 from . import _ostore
 
+_INT_MAX = 2**31 - 1
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
@@ -33,7 +35,7 @@ def nanoseconds(ttl):
         raise TypeError(f"a ttl is a number of seconds, or None: not {ttl!r}") from None
     if not is_positive:
         raise ValueError(f"a ttl is a number of seconds greater than 0, or None: not {ttl!r}")
-    ns = min(ttl * 1e9, _ostore.FOREVER)
+    ns = min(min(ttl, _ostore.FOREVER) * 1e9, _ostore.FOREVER)
     return 0 if ns == _ostore.FOREVER else max(1, int(ns))
 
 
@@ -45,12 +47,35 @@ def encode_label(key, value):
     return f"{key}={value}".encode()
 
 
+def encode_priority(priority):
+    """The number that it is, as the library takes one; which of them are allowed, that says."""
+    return max(-_INT_MAX, min(operator.index(priority), _INT_MAX))
+
+
+def _items(labels):
+    if not isinstance(labels, collections.abc.Mapping):
+        raise TypeError(f"labels are a dict of str to str: not {labels!r}")
+    return labels.items()
+
+
+def encode_labels(labels):
+    """The labels of a dict, each as the library takes it."""
+    return tuple([encode_label(*label) for label in _items(labels)])
+
+
+def encode_changes(labels):
+    """The labels to set, and the keys of those to remove, whose value is None."""
+    given = tuple([encode_label(*label) for label in _items(labels) if label[1] is not None])
+    removed = tuple([encode_label(key, "")[:-1] for key, value in labels.items() if value is None])
+    return given, removed
+
+
 def encode(labels, ttl, priority, pin, site):
     """The attributes of a new object as the extension takes them; None for none."""
     if not labels and ttl is None and not priority and not pin and site is None:
         return None
-    encoded = tuple([encode_label(*label) for label in labels.items()]) if labels else ()
-    return encoded, nanoseconds(ttl), operator.index(priority), bool(pin), site
+    encoded = encode_labels(labels) if labels else ()
+    return encoded, nanoseconds(ttl), encode_priority(priority), bool(pin), site
 
 
 def encode_filter(label):

@@ -463,15 +463,13 @@ class Client:
         Wraps ostore_set(3).
         """
         (ref,) = _checked(ref)
-        labels = labels or {}
-        given = tuple([_attributes.encode_label(key, value) for key, value in labels.items() if value is not None])
-        removed = tuple([key.encode() for key, value in labels.items() if value is None])
+        given, removed = _attributes.encode_changes(labels or {})
         self._connection.set(
             ref._id,
             given,
             removed,
             None if ttl is None else _attributes.nanoseconds(ttl),
-            None if priority is None else operator.index(priority),
+            None if priority is None else _attributes.encode_priority(priority),
             None if pin is None else bool(pin),
         )
 
@@ -486,7 +484,11 @@ class Client:
         timeout seconds; timeout=0 gives what has happened so far.
         Wraps ostore_subscribe(3).
         """
-        subscription = self._connection.subscribe(_ostore.EVENTS_NEW if since is None else operator.index(since))
+        if since is None:
+            since = _ostore.EVENTS_NEW
+        elif not 0 <= operator.index(since) < _ostore.EVENTS_NEW:
+            raise ValueError(f"the number of an event is 0 or more, or None: not {since}")
+        subscription = self._connection.subscribe(operator.index(since))
         return Events._of(self, subscription, _nanoseconds(timeout))
 
     def list(self, *, pattern=None, label=None):

@@ -76,7 +76,9 @@ class Attributes(support.BrokerTest):
             (ValueError, {"ttl": -1}),
             (ValueError, {"ttl": math.nan}),
             (TypeError, {"ttl": "soon"}),
+            (TypeError, {"labels": ["a=b"]}),
             (ValueError, {"priority": 16}),
+            (ValueError, {"priority": -(2**40)}),
             (TypeError, {"priority": 1.5}),
         ):
             with self.subTest(options=options):
@@ -86,6 +88,17 @@ class Attributes(support.BrokerTest):
                     ostore.put_many(["value"], **options)
                 with self.assertRaises(error):
                     ostore.create(1, **options)
+
+    def test_changes_are_checked(self):
+        ref = ostore.put("value", ttl=10**400)  # as good as no end
+        self.assertEqual(one(ref)["expires_ns"], 0)
+        for error, options in (
+            (TypeError, {"labels": ["a"]}),
+            (TypeError, {"labels": {5: None}}),
+            (ValueError, {"priority": 2**40}),
+        ):
+            with self.subTest(options=options), self.assertRaises(error):
+                ostore.set_attributes(ref, **options)
 
     def test_lists_are_filtered(self):
         refs = [ostore.put(i, labels={"list": str(i % 2), "i": str(i)}, name=f"list/{i}") for i in range(4)]

@@ -52,6 +52,9 @@ class Reading(support.BrokerTest):
             ostore.events(last["seq"] + 100)
         with self.assertRaises(TypeError):
             ostore.events("0")
+        for wrong in -1, 2**64 - 1, 2**64:  # masked, they would be other numbers
+            with self.assertRaises(ValueError):
+                ostore.events(wrong)
 
     def test_waits(self):
         events = ostore.events()
