@@ -362,14 +362,14 @@ static int draft_take_reference(struct draft *draft, struct ostore_object *handl
 
 static PyObject *draft_seal(PyObject *self, PyObject *args)
 {
-	long long timeout;
+	long long timeout = OSTORE_FOREVER;
 	int64_t deadline, left;
 	struct draft *draft = (struct draft *)self;
 	struct ostore_object *handle = draft->handle, *reference;
 	bool keep_view = draft->exposed;
 	int r;
 
-	if (!PyArg_ParseTuple(args, "L:seal", &timeout))
+	if (!PyArg_ParseTuple(args, "|L:seal", &timeout))
 		return NULL;
 	if (draft->sealed) {
 		PyErr_SetString(PyExc_ValueError, "the draft is sealed");
@@ -437,7 +437,7 @@ static PyObject *draft_share(PyObject *self, PyObject *unused)
 
 static PyMethodDef draft_methods[] = {
 	{"seal", draft_seal, METH_VARARGS,
-		"seal(timeout, /) -> Object\n\n"
+		"seal(timeout=FOREVER, /) -> Object\n\n"
 		"Publish the draft; views of it stay readable (ostore_seal_shared)."},
 	{"share", draft_share, METH_NOARGS,
 		"share() -> tuple[bytes, bytes]\n\n"
