@@ -784,6 +784,7 @@ static void a_shared_draft_is_one_memory_and_sealed_when_all_have_left(void)
 {
 	struct ostore *conn = connect_or_die(), *other = connect_or_die();
 	struct ostore_object *draft, *joined, *again = NULL, *sealed;
+	struct ostore_stat *stat = NULL;
 	ostore_token token, wrong;
 	ostore_id id;
 	char *bytes;
@@ -825,6 +826,7 @@ static void a_shared_draft_is_one_memory_and_sealed_when_all_have_left(void)
 	CHECK_INT(ostore_join(other, &id, &token, &joined), 0);
 	CHECK_INT(ostore_abort(draft), 0);
 	((char *)ostore_buffer(joined))[0] = 1; /* lost, and no harm */
+	CHECK_FAILS(ostore_stat(conn, &id, &stat), ENOENT); /* the abort has arrived */
 	CHECK_FAILS(ostore_join(other, &id, &token, &again), ENOENT);
 	CHECK_INT(ostore_abort(joined), 0);
 	CHECK_FAILS(ostore_share(NULL, &token), EINVAL);
