@@ -173,9 +173,12 @@ void model_unwant(struct model *m, struct wait *wait)
 
 bool model_want_is_stale(const struct model *m, const struct want *want)
 {
-	const struct object *o = &m->objects[want->object];
+	const struct object *o;
 
-	return want->unpack && (!o->live || o->order != want->order || !o->packed || o->doomed);
+	if (!want->unpack)
+		return false;
+	o = &m->objects[want->object];
+	return !o->live || o->order != want->order || !o->packed || o->doomed;
 }
 
 static bool has_wants(const struct model *m, const struct wait *wait)
