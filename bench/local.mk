@@ -13,7 +13,7 @@ bench_attacks_LDADD = src/wire/libwire.la src/util/libutil.la
 CLEANFILES += bench/small_ops$(EXEEXT) bench/million$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)
 EXTRA_DIST += bench/RESULTS.md bench/figures.py bench/run bench/stores.py
 
-bench: all bench/small_ops$(EXEEXT) bench/echo$(EXEEXT) bench/attacks$(EXEEXT)
+bench: all bench/small_ops$(EXEEXT) bench/echo$(EXEEXT) bench/million$(EXEEXT) bench/attacks$(EXEEXT)
 	$(PYTHON) $(srcdir)/bench/run --build $(abs_top_builddir)
 
 # What is left for a client while others attack; as root.
