@@ -189,11 +189,11 @@ void queue_refuse_too_big(struct core *core)
 
 			if (make_need(core, make).bytes > core->config.capacity)
 				make_fail(core, make, -EFBIG,
-					scratch_text(core, "object %s takes %s, more than the store's "
-						"new capacity of %s: make it smaller, or raise capacity",
+					scratch_text(core, "object %s: %s and its metadata are more "
+						"than the store's new capacity of %s: make it smaller, or "
+						"raise capacity",
 						object_id_text(core, &make->id),
-						size_format(make_need(core, make).bytes, size,
-							sizeof size),
+						size_format(make->size, size, sizeof size),
 						size_format(core->config.capacity, limit,
 							sizeof limit)));
 			else if (cost.bytes > account->limits[CORE_BYTES] ||
