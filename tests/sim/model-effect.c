@@ -555,6 +555,12 @@ static bool came_now(const struct model *m, uint32_t conn, int id)
 	return i >= 0 && m->objects[i].sealed_event == m->event;
 }
 
+/* It was gone when this event began, and is there again. */
+static bool came_back(const struct model *m, uint32_t conn, int id)
+{
+	return id >= 0 && id < IDS && m->gone[id].back == m->event && came_now(m, conn, id);
+}
+
 static void reply_wait(struct model *m, struct wait *wait, const struct core_effect *effect)
 {
 	const struct wire_reply *reply = &effect->reply;
@@ -571,9 +577,11 @@ static void reply_wait(struct model *m, struct wait *wait, const struct core_eff
 			broken("WAIT is answered with an id that was not asked for");
 		if (status == 0 && !ready && !went_now(m, id))
 			broken("WAIT says that id %d is there, and it is not", id);
-		if (ready && status < 0 && status != -EAGAIN)
-			suspect(m, wait, i, 1);
-		else if (ready && status != 0 && !(status == -EAGAIN && came_now(m, wait->conn, id)))
+		if (ready && status < 0 && status != -EAGAIN) {
+			if (!came_back(m, wait->conn, id))
+				suspect(m, wait, i, 1);
+		} else if (ready && status != 0 &&
+			!(status == -EAGAIN && came_now(m, wait->conn, id)))
 			broken("WAIT says %s of id %d, which is there", status_name(status), id);
 		if (status != 0 && status != -EAGAIN && status != -ENOENT && status != -ENODATA)
 			broken("WAIT says %s of id %d", status_name(status), id);

@@ -844,8 +844,10 @@ static struct object *want_object(struct model *m, struct want *want, struct wai
 	o->hold = item->flags & WIRE_ITEM_HOLD;
 	o->attributes = want->attributes;
 	o->pinned = want->pin;
-	if (o->id >= 0 && o->id < IDS)
+	if (o->id >= 0 && o->id < IDS && m->gone[o->id].reason) {
 		m->gone[o->id].reason = 0;
+		m->gone[o->id].back = m->event;
+	}
 	m->conns[wait->conn].refs[i] = 1;
 	wait->object[want->item] = i;
 	return o;

@@ -230,6 +230,7 @@ struct model {
 		uint32_t mode;
 		uint64_t life, serial; /* who had sealed it */
 		uint64_t event;        /* in which it went */
+		uint64_t back;         /* event in which the id was there again */
 	} gone[IDS];
 	enum role {
 		ROLE_NONE,
