@@ -50,6 +50,13 @@ int labels_join(const char *const *labels, size_t n, char **joinedp, uint32_t *s
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < n; i++) {
+		fault = labels_check(labels[i], strlen(labels[i]) + 1);
+		if (fault) {
+			free(TAKE_PTR(*joinedp));
+			return fail(-EINVAL, "label \"%s\": %s", labels[i], fault);
+		}
+	}
 	fault = labels_check(*joinedp, *sizep);
 	if (!fault)
 		return 0;

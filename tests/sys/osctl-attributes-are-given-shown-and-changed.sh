@@ -61,7 +61,7 @@ refused 2 'only one' set m/one --pin --unpin
 refused 2 '--ttl soon' put --ttl soon -
 refused 2 '--ttl 0' put --ttl 0 -
 refused 2 '--ttl 0' set m/one --ttl 0
-refused 1 'letters, digits' put --label 'a b=c' -
+refused 1 'label "a b=c".*letters, digits' put --label 'a b=c' -
 refused 1 'key, = and a value' set m/one --label job
 refused 1 'given twice' put --label a=1 --label a=2 -
 refused 4 'no object' set ffffffffffffffffffffffffffffffff --pin
