@@ -73,7 +73,7 @@ static void write_users(struct writer *writer, const struct ostore_stats *stats)
 		char uid[16];
 
 		snprintf(uid, sizeof uid, "%u", user->uid);
-		writer_start_object(writer, uid, WRITER_PLAIN);
+		writer_start_named(writer, uid, WRITER_PLAIN);
 		writer_size(writer, "bytes", user->bytes);
 		writer_count(writer, "objects", user->objects);
 		writer_count(writer, "descriptors", user->descriptors);

@@ -88,6 +88,12 @@ void writer_start_object(struct writer *writer, const char *key, enum writer_sty
 	start(writer, key, WRITER_OBJECT, style);
 }
 
+void writer_start_named(struct writer *writer, const char *key, enum writer_style style)
+{
+	start(writer, xstrdup(key), WRITER_OBJECT, style);
+	writer->last->own_key = true;
+}
+
 void writer_start_list(struct writer *writer, const char *key)
 {
 	start(writer, key, WRITER_LIST, WRITER_PLAIN);

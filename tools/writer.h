@@ -17,8 +17,8 @@
  *   - an object in an object is indented, unless WRITER_LINE;
  *   - a list of objects is a table.
  *
- * Keys are borrowed until writer_free() (but for those of writer_pair()), values are copied.  Memory that runs
- * out ends the program.
+ * Keys are borrowed until writer_free(), unless a function says that it copies them; values are
+ * copied.  Memory that runs out ends the program.
  */
 #ifndef TOOLS_WRITER_H
 #define TOOLS_WRITER_H
@@ -74,6 +74,8 @@ void writer_free(struct writer *writer);
 
 /* key: NULL for the top and for elements of a list. */
 void writer_start_object(struct writer *writer, const char *key, enum writer_style style);
+/* The same for a key that is copied. */
+void writer_start_named(struct writer *writer, const char *key, enum writer_style style);
 void writer_start_list(struct writer *writer, const char *key);
 void writer_end(struct writer *writer);
 
