@@ -446,6 +446,22 @@ static bool end_late_wants(struct model *m, const struct wait *wait)
 	return any;
 }
 
+/* In the middle of an event that deletes several, some are still there. */
+static bool went_now(const struct model *m, int id)
+{
+	return id >= 0 && id < IDS && m->gone[id].reason && m->gone[id].event == m->event;
+}
+
+/* Its deadline passed, and one of its objects went, in one tick: either may be told. */
+static bool went_too_late(const struct model *m, const struct wait *wait)
+{
+	bool went = false;
+
+	for (uint32_t i = 0; i < wait->request.n_items; i++)
+		went |= went_now(m, wait->request.items[i].id);
+	return went && m->ticked && is_late(m, wait);
+}
+
 static void reply_get(struct model *m, struct wait *wait, const struct core_effect *effect)
 {
 	const struct wire_reply *reply = &effect->reply;
@@ -456,8 +472,8 @@ static void reply_get(struct model *m, struct wait *wait, const struct core_effe
 		end_stale_wants(m);
 		if (has_wants(m, wait))
 			broken("a GET is answered before the memfds for it are made");
-		if (reply->status == -ENOBUFS ? late : reply->status < 0 &&
-			reply->status == wait->failed)
+		if (reply->status == -ENOBUFS ? late || went_too_late(m, wait)
+					      : reply->status < 0 && reply->status == wait->failed)
 			return;
 		if ((reply->status == -ENOENT || reply->status == -ENODATA) && !get_is_ready(m, wait) &&
 			!wait->failed && !late)
@@ -539,12 +555,6 @@ bool model_get_over(const struct model *m, const struct wait *wait)
 	if (wait->unpacking)
 		return !has_wants(m, wait);
 	return get_is_ready(m, wait) || get_gone(m, wait->conn, &wait->request);
-}
-
-/* In the middle of an event that deletes several, some are still there. */
-static bool went_now(const struct model *m, int id)
-{
-	return id >= 0 && id < IDS && m->gone[id].reason && m->gone[id].event == m->event;
 }
 
 /* In the middle of one that seals several, some are not there yet. */

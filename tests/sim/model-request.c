@@ -606,12 +606,23 @@ int model_new_wait(struct model *m, uint32_t conn, uint64_t serial)
 	return i;
 }
 
+/* Does it take one of the requests that may wait?  Not if what ended at the beginning of this
+ * event has answered it. */
+static bool takes_its_place(const struct model *m, const struct wait *wait)
+{
+	const uint16_t type = wait->request.type;
+
+	return wait->used && !wait->asleep &&
+		(wait->assembling || wait->expect == EXPECT_NOW ||
+			(type != WIRE_GET && type != WIRE_WAIT) || !model_get_over(m, wait));
+}
+
 static uint32_t waiting_of(const struct model *m, uint32_t conn)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < m->n_waits; i++)
-		n += m->waits[i].used && !m->waits[i].asleep && m->waits[i].conn == conn;
+		n += takes_its_place(m, &m->waits[i]) && m->waits[i].conn == conn;
 	return n;
 }
 
@@ -621,8 +632,8 @@ bool model_waits_too_many(struct model *m, uint32_t conn)
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < m->n_waits; i++)
-		n += m->waits[i].used && !m->waits[i].asleep &&
-			m->conns[m->waits[i].conn].live && m->conns[m->waits[i].conn].uid == uid;
+		n += takes_its_place(m, &m->waits[i]) && m->conns[m->waits[i].conn].live &&
+			m->conns[m->waits[i].conn].uid == uid;
 	if (n <= model_quota(m, uid, CORE_REQUESTS))
 		return waiting_of(m, conn) > CORE_PENDING_MAX;
 	COVER(m, REQUESTS_OVER_QUOTA);
