@@ -256,6 +256,7 @@ static void reader(void)
 
 	while (!board->stop) {
 		int i = random_next() % KEEP;
+		const int flags = random_next() % 3 ? 0 : OSTORE_GET_MAP;
 		ostore_id id;
 		uint64_t size;
 		int r;
@@ -269,8 +270,12 @@ static void reader(void)
 			usleep(1000);
 			continue;
 		}
-		r = ostore_get(conn, &id, 1, random_next() % 2 ? 0 : 5 * MS, random_next() % 3 ? 0 : OSTORE_GET_MAP,
-			&mapped[i]);
+		r = ostore_get(conn, &id, 1, random_next() % 2 ? 0 : 5 * MS, flags, &mapped[i]);
+		if (r == -OSTORE_EFULL && flags) { /* a small object's mapping takes room of its own */
+			atomic_fetch_add(&board->full, 1);
+			mapped[i] = NULL;
+			continue;
+		}
 		if (r == -OSTORE_ENOTFOUND || r == -OSTORE_ETIMEOUT) {
 			atomic_fetch_add(&board->gone, 1);
 			mapped[i] = NULL;
