@@ -30,7 +30,8 @@ struct filter {
 
 /* filter_make() - the program for this machine
  * @why: out: why there is none, when there is none
- * Return: 0; -EOPNOTSUPP (kernel or build cannot), other negative errno. */
+ * Return: 0 (a build for tests has none, and that is no surprise); -EOPNOTSUPP (the kernel or the
+ *   build cannot), other negative errno. */
 int filter_make(struct filter *filter, struct text *why);
 void filter_deinit(struct filter *filter);
 
