@@ -235,7 +235,7 @@ static int look_into(void)
 
 static int mount_something(void)
 {
-	return done(mount("none", "/tmp", "tmpfs", 0, NULL));
+	return done(mount("none", "/tmp", "no such file system", 0, NULL)); /* no harm without a filter */
 }
 
 static int leave_namespace(void)
@@ -286,6 +286,8 @@ static int try(const struct act *act, bool filtered)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
+		if (filtered && filter.n == 0) /* never do these things unfiltered */
+			_exit(1);
 		r = filtered ? filter_load(&filter) : 0;
 		if (r == 0)
 			r = act->act();
@@ -334,7 +336,7 @@ int main(void)
 	TCase *tcase;
 	Suite *suite;
 
-	if (r == -EOPNOTSUPP) {
+	if (r == -EOPNOTSUPP || (r == 0 && filter.n == 0)) {
 		fprintf(stderr, "check-filter: skipped: %s\n", why.bytes);
 		return 77;
 	}
