@@ -345,6 +345,7 @@ int main(void)
 		return 1;
 	}
 	tcase = tcase_create("calls");
+	tcase_set_timeout(tcase, 60);
 	suite = suite_create("filter");
 	tcase_add_loop_test(tcase, a_worker_may_do_what_it_needs_and_nothing_else, 0,
 		ARRAY_SIZE(acts));
