@@ -262,25 +262,34 @@ out:
 
 /* ---- references that travel, names, deletion ---- */
 
+/* (id, token): of a reference or a draft that another process sent. */
+static int parse_journey(ostore_id *id, ostore_token *token, PyObject *args)
+{
+	const char *id_bytes, *token_bytes;
+	Py_ssize_t id_size, token_size;
+
+	if (!PyArg_ParseTuple(args, "y#y#", &id_bytes, &id_size, &token_bytes, &token_size) ||
+		parse_id(id, id_bytes, id_size) < 0)
+		return -1;
+	if (token_size != sizeof(token->bytes)) {
+		PyErr_SetString(PyExc_ValueError, "a token is 16 bytes");
+		return -1;
+	}
+	memcpy(token->bytes, token_bytes, sizeof(token->bytes));
+	return 0;
+}
+
 static PyObject *connection_import(PyObject *self, PyObject *args)
 {
 	struct connection *connection = (struct connection *)self;
-	const char *id_bytes, *token_bytes;
-	Py_ssize_t id_size, token_size;
 	struct ostore_object *handle = NULL;
 	struct ostore *ostore;
 	ostore_token token;
 	ostore_id id;
 	int r;
 
-	if (!PyArg_ParseTuple(args, "y#y#:import_", &id_bytes, &id_size, &token_bytes, &token_size) ||
-		parse_id(&id, id_bytes, id_size) < 0)
+	if (parse_journey(&id, &token, args) < 0)
 		return NULL;
-	if (token_size != sizeof(token.bytes)) {
-		PyErr_SetString(PyExc_ValueError, "a token is 16 bytes");
-		return NULL;
-	}
-	memcpy(token.bytes, token_bytes, sizeof(token.bytes));
 	ostore = connection_enter(connection);
 	if (!ostore)
 		return NULL;
@@ -295,22 +304,14 @@ static PyObject *connection_import(PyObject *self, PyObject *args)
 static PyObject *connection_join(PyObject *self, PyObject *args)
 {
 	struct connection *connection = (struct connection *)self;
-	const char *id_bytes, *token_bytes;
-	Py_ssize_t id_size, token_size;
 	struct ostore_object *handle = NULL;
 	struct ostore *ostore;
 	ostore_token token;
 	ostore_id id;
 	int r;
 
-	if (!PyArg_ParseTuple(args, "y#y#:join", &id_bytes, &id_size, &token_bytes, &token_size) ||
-		parse_id(&id, id_bytes, id_size) < 0)
+	if (parse_journey(&id, &token, args) < 0)
 		return NULL;
-	if (token_size != sizeof(token.bytes)) {
-		PyErr_SetString(PyExc_ValueError, "a token is 16 bytes");
-		return NULL;
-	}
-	memcpy(token.bytes, token_bytes, sizeof(token.bytes));
 	ostore = connection_enter(connection);
 	if (!ostore)
 		return NULL;
