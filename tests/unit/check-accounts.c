@@ -381,19 +381,6 @@ int main(void)
 		others_are_not_told_what_a_uid_uses,
 		quotas_can_be_changed,
 	};
-	Suite *suite = suite_create("accounts");
-	TCase *tcase = tcase_create("rules");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, fresh_world, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return world_suite("accounts", tests, ARRAY_SIZE(tests), fresh_world);
 }

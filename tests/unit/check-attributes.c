@@ -679,19 +679,6 @@ int main(void)
 		list_with_holders_tells_who_holds_what,
 		holders_of_one_object_come_in_pages,
 	};
-	Suite *suite = suite_create("attributes");
-	TCase *tcase = tcase_create("rules");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, fresh_world, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return world_suite("attributes", tests, ARRAY_SIZE(tests), fresh_world);
 }

@@ -1742,19 +1742,6 @@ int main(void)
 		a_subscriber_sees_what_it_may_read_only,
 		events_that_are_not_kept_any_more_are_counted,
 	};
-	Suite *suite = suite_create("core");
-	TCase *tcase = tcase_create("rules");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, fresh_world, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return world_suite("core", tests, ARRAY_SIZE(tests), fresh_world);
 }

@@ -459,3 +459,22 @@ uint64_t counter(struct world *world, const char *key)
 	world_settle(world);
 	return number;
 }
+
+int world_suite(const char *name, const TTest *const *tests, size_t n, void (*setup)(void))
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create("rules");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -6,6 +6,7 @@
 #ifndef TESTS_CORE_WORLD_H
 #define TESTS_CORE_WORLD_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -97,5 +98,8 @@ void reconcile(struct world *world, uint32_t conn, const struct wire_item *items
 /* Is there an object of this id for root? */
 bool exists(struct world *world, unsigned int id);
 uint64_t counter(struct world *world, const char *key);
+
+/* Run these tests, each after setup().  Return: main()'s. */
+int world_suite(const char *name, const TTest *const *tests, size_t n, void (*setup)(void));
 
 #endif

@@ -60,6 +60,7 @@ tests_unit_check_core_LDADD = \
 	src/util/libutil.la \
 	$(CHECK_LIBS) \
 	$(NULL)
+
 check_PROGRAMS += tests/unit/check-accounts
 TESTS += tests/unit/check-accounts
 tests_unit_check_accounts_SOURCES = \
@@ -68,13 +69,8 @@ tests_unit_check_accounts_SOURCES = \
 	tests/unit/core-world.h \
 	$(NULL)
 tests_unit_check_accounts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_check_accounts_LDADD = \
-	src/core/libcore.la \
-	src/ds/libds.la \
-	src/wire/libwire.la \
-	src/util/libutil.la \
-	$(CHECK_LIBS) \
-	$(NULL)
+tests_unit_check_accounts_LDADD = $(tests_unit_check_core_LDADD)
+
 check_PROGRAMS += tests/unit/check-attributes
 TESTS += tests/unit/check-attributes
 tests_unit_check_attributes_SOURCES = \
@@ -83,13 +79,8 @@ tests_unit_check_attributes_SOURCES = \
 	tests/unit/core-world.h \
 	$(NULL)
 tests_unit_check_attributes_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_check_attributes_LDADD = \
-	src/core/libcore.la \
-	src/ds/libds.la \
-	src/wire/libwire.la \
-	src/util/libutil.la \
-	$(CHECK_LIBS) \
-	$(NULL)
+tests_unit_check_attributes_LDADD = $(tests_unit_check_core_LDADD)
+
 tests_unit_check_core_crash_SOURCES = \
 	tests/unit/check-core-crash.c \
 	tests/unit/core-world.c \
