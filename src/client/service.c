@@ -30,7 +30,7 @@ static _Thread_local bool found; /* something was put off */
 static void send_what_waits(struct ostore *conn)
 {
 	pthread_mutex_lock(&conn->lock);
-	if (conn->state == CONNECTION_OPEN && 
+	if (conn->state == CONNECTION_OPEN &&
 		(conn->releases || conn->front.iov_len > 0 || travel_waits(conn))) {
 		found = true;
 		(void)call_flush(conn);

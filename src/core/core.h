@@ -119,7 +119,8 @@
  *      looked at when it is pinned or its creation asked for.  A time to live begins
  *      with the seal (SET: with it); when it ends, the object goes as by DELETE,
  *      whatever holds or pins it: it is a promise to those who must not see old
- *      values, so each request looks at the time first.  Labels and call site are told to those who may read the object.
+ *      values, so each request looks at the time first.  Labels and call site are
+ *      told to those who may read the object.
  *      SET evicts nothing: labels for which there is no room are refused (-ENOBUFS,
  *      -EDQUOT), and then nothing of the SET is done.
  *  R18 SHARE of one's draft takes a lease on it; who knows its token and may write the
