@@ -11,6 +11,7 @@ src_util_libutil_la_SOURCES = \
 	src/util/id.h \
 	src/util/log.c \
 	src/util/log.h \
+	src/util/place.h \
 	src/util/siphash.c \
 	src/util/siphash.h \
 	src/util/size.c \

@@ -3,8 +3,8 @@
 # What a Debian 12 machine needs, by purpose. Sourced by ./quickstart and ./runtests.
 
 PACKAGES_BUILD="build-essential autoconf automake libtool pkg-config
-	libcap-dev libeconf-dev libjansson-dev libseccomp-dev libsmartcols-dev libsystemd-dev liburcu-dev
-	python3-dev"
+	libblosc-dev libcap-dev libeconf-dev libjansson-dev libseccomp-dev libsmartcols-dev libsystemd-dev
+	liburcu-dev liburing-dev libxxhash-dev python3-dev"
 PACKAGES_DEMO="dataset-fashion-mnist python3-numpy python3-sklearn python3-matplotlib"
 PACKAGES_TEST="check clang libclang-rt-14-dev fuse3 libcap2-bin mandoc python3-numpy shellcheck
 	util-linux valgrind jq systemd git"

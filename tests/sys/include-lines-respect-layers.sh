@@ -13,8 +13,9 @@ allowed()
 	src/wire) echo "util" ;;
 	src/core) echo "util ds wire" ;;
 	src/memory) echo "util ds" ;;
-	src/broker) echo "util ds wire core memory" ;;
-	src/ostored) echo "util ds wire core memory broker" ;;
+	src/spill) echo "util ds" ;;
+	src/broker) echo "util ds wire core memory spill" ;;
+	src/ostored) echo "util ds wire core memory spill broker" ;;
 	src/client) echo "util wire" ;;
 	tools) echo "util" ;;
 	python) echo "" ;;
@@ -23,7 +24,7 @@ allowed()
 }
 
 bad=0
-for layer in src/util src/ds src/wire src/core src/memory src/broker src/ostored src/client tools python examples; do
+for layer in src/util src/ds src/wire src/core src/memory src/spill src/broker src/ostored src/client tools python examples; do
 	own=${layer#src/}
 	for file in "$layer"/*.[ch]; do
 		[ -e "$file" ] || continue

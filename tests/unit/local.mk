@@ -39,6 +39,17 @@ tests_unit_check_memory_LDADD = \
 	$(CHECK_LIBS) \
 	$(NULL)
 
+check_PROGRAMS += tests/unit/check-spill-format
+TESTS += tests/unit/check-spill-format
+tests_unit_check_spill_format_SOURCES = tests/unit/check-spill-format.c
+tests_unit_check_spill_format_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_spill_format_LDADD = \
+	src/spill/libspill.la \
+	src/ds/libds.la \
+	src/util/libutil.la \
+	$(CHECK_LIBS) \
+	$(NULL)
+
 check_PROGRAMS += tests/unit/check-ds
 TESTS += tests/unit/check-ds
 tests_unit_check_ds_SOURCES = tests/unit/check-ds.c
