@@ -110,12 +110,6 @@ static uint32_t n_in(const struct model *m, uint64_t number)
 	return n_in_frame(m, number, number * CORE_FRAME_BYTES, CORE_FRAME_BYTES);
 }
 
-static bool is_slab(const struct model *m, const struct frame *frame)
-{
-	return frame->class != NO_CLASS && !frame->punched &&
-		(is_apart(m, frame->number) || n_in(m, frame->number));
-}
-
 /* An empty slab that was kept. */
 static bool is_spare(const struct model *m, const struct frame *frame)
 {
@@ -126,31 +120,82 @@ struct class_counts {
 	uint32_t slabs, live, free, victims;
 };
 
-static struct class_counts count_class(const struct model *m, int class)
+/* All that is in the pack, counted in one pass, because every event asks for it. */
+struct census {
+	struct class_counts classes[N_CLASSES];
+	uint32_t spares;
+	uint64_t spare_bytes;
+};
+
+/* What n_in() says of each of these frames. */
+static void count_frames(const struct model *m, const int *frames, uint32_t n, uint32_t *in)
 {
-	struct class_counts counts = { 0 };
+	memset(in, 0, n * sizeof *in);
+#define COUNT(place)                                                                           \
+	do {                                                                                   \
+		for (uint32_t k = 0; k < n; k++)                                               \
+			in[k] += m->pack.frames[frames[k]].number == (place) / CORE_FRAME_BYTES; \
+	} while (0)
+	for (int i = 0; i < OBJECTS; i++)
+		if (m->objects[i].live && m->objects[i].packed)
+			COUNT(m->objects[i].place);
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_WRITING)
+			COUNT(m->wants[i].place);
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used)
+			COUNT(m->pack.moves[i].to);
+	for (int i = 0; i < LEFT; i++)
+		if (m->pack.left[i].used)
+			COUNT(m->pack.left[i].place);
+#undef COUNT
+}
 
-	for (int i = 0; i < FRAMES; i++) {
-		const struct frame *frame = &m->pack.frames[i];
+/* The slabs of each class, and those that are kept empty. */
+static void count_slabs(const struct model *m, struct census *census)
+{
+	int frames[FRAMES];
+	uint32_t in[FRAMES], n = 0;
 
-		if (!frame->used || frame->class != class || !is_slab(m, frame))
-			continue;
-		counts.slabs++;
-		if (!is_apart(m, frame->number))
-			counts.free += slots(m, class) - n_in(m, frame->number);
+	for (int i = 0; i < FRAMES; i++)
+		if (m->pack.frames[i].used && !m->pack.frames[i].punched)
+			frames[n++] = i;
+	count_frames(m, frames, n, in);
+	for (uint32_t k = 0; k < n; k++) {
+		const struct frame *frame = &m->pack.frames[frames[k]];
+		bool apart = is_apart(m, frame->number);
+
+		if (!apart && !in[k]) {
+			census->spares++;
+			census->spare_bytes += frame->bytes;
+		} else if (frame->class != NO_CLASS) {
+			census->classes[frame->class].slabs++;
+			if (!apart)
+				census->classes[frame->class].free += slots(m, frame->class) - in[k];
+		}
 	}
+}
+
+static void take_census(const struct model *m, struct census *census)
+{
+	memset(census, 0, sizeof *census);
+	count_slabs(m, census);
 	for (int i = 0; i < OBJECTS; i++) {
 		const struct object *o = &m->objects[i];
+		int class;
 
-		if (!o->live || !o->packed || class_of(m, o->size) != class)
+		if (!o->live || !o->packed || (class = class_of(m, o->size)) == NO_CLASS)
 			continue;
-		counts.live++;
-		counts.victims += model_evictable(m, i);
+		census->classes[class].live++;
+		census->classes[class].victims += model_evictable(m, i);
 	}
-	for (int i = 0; i < WANTS; i++)
-		counts.live += m->wants[i].used && m->wants[i].state == WANT_WRITING &&
-			class_of(m, m->wants[i].size) == class;
-	return counts;
+	for (int i = 0; i < WANTS; i++) {
+		int class;
+
+		if (m->wants[i].used && m->wants[i].state == WANT_WRITING &&
+			(class = class_of(m, m->wants[i].size)) != NO_CLASS)
+			census->classes[class].live++;
+	}
 }
 
 static uint32_t needed(const struct model *m, int class, uint32_t n)
@@ -173,16 +218,16 @@ uint64_t model_pack_bytes(const struct model *m)
 /* What moving objects together gives; or if all that may be evicted is, and nothing is kept. */
 uint64_t model_pack_gain(const struct model *m, bool at_best)
 {
-	uint64_t bytes = 0;
+	struct census census;
+	uint64_t bytes;
 
-	for (int i = 0; i < FRAMES; i++) {
-		const struct frame *frame = &m->pack.frames[i];
-
-		if (frame->used && (frame->punched || (at_best && is_spare(m, frame))))
-			bytes += frame->bytes;
-	}
+	take_census(m, &census);
+	bytes = at_best ? census.spare_bytes : 0;
+	for (int i = 0; i < FRAMES; i++)
+		if (m->pack.frames[i].used && m->pack.frames[i].punched)
+			bytes += m->pack.frames[i].bytes;
 	for (int class = 0; class < N_CLASSES && m->pack.slab >= 4 * class_size(class); class++) {
-		struct class_counts counts = count_class(m, class);
+		struct class_counts counts = census.classes[class];
 		uint32_t left = counts.live - (at_best ? counts.victims : 0);
 
 		bytes += (uint64_t)(counts.slabs - needed(m, class, left)) * m->pack.slab;
@@ -198,11 +243,13 @@ uint64_t model_pack_need(const struct model *m, uint64_t size, enum when when)
 {
 	int class = class_of(m, size);
 	struct class_counts counts;
+	struct census census;
 	uint32_t left;
 
 	if (class == NO_CLASS)
 		return model_pack_charge(m, size);
-	counts = count_class(m, class);
+	take_census(m, &census);
+	counts = census.classes[class];
 	if (when == NOW)
 		return counts.free ? 0 : m->pack.slab;
 	left = counts.live - (when == AT_BEST ? counts.victims : 0);
@@ -489,25 +536,28 @@ void model_packed(struct model *m, uint32_t ticket, int result)
 
 void model_settle_pack(struct model *m)
 {
-	uint32_t spare = 0;
+	struct census census;
+	bool moving[N_CLASSES] = { false };
 
 	for (int i = 0; i < LEFT; i++)
 		if (m->pack.left[i].used)
 			broken("a place in the pack is nobody's, and not given back");
-	for (int i = 0; i < FRAMES; i++)
-		spare += m->pack.frames[i].used && is_spare(m, &m->pack.frames[i]);
-	if (spare > 16)
-		broken("R19: %u empty slabs are kept", spare);
-	for (int class = 0; class < N_CLASSES && m->pack.slab >= 4 * class_size(class); class++) {
-		struct class_counts counts = count_class(m, class);
-		bool moving = false, writing = false;
+	take_census(m, &census);
+	if (census.spares > 16)
+		broken("R19: %u empty slabs are kept", census.spares);
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_WRITING)
+			return;
+	for (int i = 0; i < MOVES; i++) {
+		int class = m->pack.moves[i].used ? class_of(m, m->pack.moves[i].size) : NO_CLASS;
 
-		for (int i = 0; i < MOVES; i++)
-			moving |= m->pack.moves[i].used &&
-				class_of(m, m->pack.moves[i].size) == class;
-		for (int i = 0; i < WANTS; i++)
-			writing |= m->wants[i].used && m->wants[i].state == WANT_WRITING;
-		if (!moving && !writing && counts.slabs > 2 * needed(m, class, counts.live) + 1)
+		if (class != NO_CLASS)
+			moving[class] = true;
+	}
+	for (int class = 0; class < N_CLASSES && m->pack.slab >= 4 * class_size(class); class++) {
+		struct class_counts counts = census.classes[class];
+
+		if (!moving[class] && counts.slabs > 2 * needed(m, class, counts.live) + 1)
 			broken("R19: %u slabs hold %u objects of up to %llu bytes", counts.slabs,
 				counts.live, (unsigned long long)class_size(class));
 	}
