@@ -1432,7 +1432,9 @@ void model_settle(struct model *m, const struct core *core)
 		for (int i = 0; i < CONNS; i++)
 			m->lossy |= m->conns[i].live &&
 				(m->conns[i].resume_due || m->conns[i].resuming);
-		if (!m->lossy)
+		if (!m->lossy) {
 			memset(m->blurred, 0, sizeof m->blurred);
+			m->hidden = 0;
+		}
 	}
 }

@@ -22,11 +22,11 @@ static void untold(struct model *m, uint32_t conn, int object)
 
 	if (o->deleted && o->id >= 0 && o->id < IDS)
 		m->blurred[o->id] = true;
+	m->lossy = true;
 	if (m->conns[conn].refs[object] > 0)
 		m->conns[conn].refs[object]--;
 	model_holders_changed(m, object);
 	m->objects[object].vague = true;
-	m->lossy = true;
 }
 
 static void death_of_wait(struct model *m, struct wait *wait)

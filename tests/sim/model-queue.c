@@ -403,14 +403,39 @@ void model_leave_queue(struct model *m, uid_t uid)
 		}
 }
 
+/* While holders are not known that the core may know (model.h: lossy), may it count so many more
+ * deleted objects to this uid, and at all, that it finds no room? */
+static bool may_be_held_up(struct model *m, const struct want *want, const struct space *now)
+{
+	struct usage usage = uid_usage(m, want->uid);
+	struct space least = *now;
+
+	if (!m->lossy)
+		return false;
+	usage.objects += m->hidden;
+	least.records -= m->hidden;
+	for (int i = 0; i < OBJECTS; i++) {
+		const struct object *o = &m->objects[i];
+
+		if (!o->live || !o->deleted)
+			continue;
+		usage.objects++;
+		usage.fds++;
+		usage.bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
+		least.records -= !has_record(m, i);
+	}
+	return !usage_allows(m, &usage, want) || !fits(m, &least, want);
+}
+
 static void pass(struct model *m, struct want *ahead, const struct want *want,
 	const struct space *now)
 {
+	bool vague = may_be_held_up(m, ahead, now);
 	bool quota = quota_allows(m, ahead);
 
-	if (!quota && ahead->uid != want->uid)
+	if ((!quota || vague) && ahead->uid != want->uid)
 		return; /* one that its quota holds up holds up nobody else */
-	if (quota) {
+	if (quota && !vague) {
 		if (fits(m, now, ahead))
 			broken("R9: a create of uid %u (%llu bytes) is begun before one of uid %u "
 			       "(%llu bytes), whose turn it is and for which there is room", want->uid,

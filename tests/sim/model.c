@@ -201,6 +201,7 @@ void model_holders_changed(struct model *m, int object)
 		return;
 	if (o->hollow) {
 		o->live = model_pins(m, object) > 0 || model_refs(m, object) > 0;
+		m->hidden += !o->live && m->lossy;
 		return;
 	}
 	if (o->deleted) {

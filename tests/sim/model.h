@@ -84,7 +84,6 @@ struct conn {
 	bool mute;       /* must not be sent anything more */
 	bool resume_due; /* a worker died, and WIRE_RESUME has not been sent */
 	bool resuming;   /* WIRE_RESUME was sent, WIRE_RECONCILE is due */
-	bool over;       /* may hold more than the model knows, until it reconciles */
 	bool named;      /* what an heir finds */
 	bool child;      /* of a fork, has not said who it is */
 	bool ending;     /* the client is dead, and the worker died when it was told */
@@ -252,7 +251,8 @@ struct model {
 	uint64_t fills_bytes;  /* pool memfds being filled */
 	uint32_t fills;
 	bool blurred[IDS];     /* somebody may hold a deleted object of this id and not know it */
-	bool lossy;            /* effects were lost, and not every connection has reconciled */
+	bool lossy;            /* effects were lost, and not every connection has reconciled, */
+	uint32_t hidden;       /* and so many objects went meanwhile that the core may still know */
 	struct request suspects[64]; /* GETs that were told of a gone id: it must be gone by the end */
 	uint32_t suspect_conns[64], n_suspects;
 	uint32_t deaths;
