@@ -472,8 +472,9 @@ static void reply_get(struct model *m, struct wait *wait, const struct core_effe
 		end_stale_wants(m);
 		if (has_wants(m, wait))
 			broken("a GET is answered before the memfds for it are made");
-		if (reply->status == -ENOBUFS ? late || went_too_late(m, wait)
-					      : reply->status < 0 && reply->status == wait->failed)
+		if (reply->status < 0 && reply->status == wait->failed)
+			return; /* some of it was late before, and the rest had to be made */
+		if (reply->status == -ENOBUFS && (late || went_too_late(m, wait)))
 			return;
 		if ((reply->status == -ENOENT || reply->status == -ENODATA) && !get_is_ready(m, wait) &&
 			!wait->failed && !late)
