@@ -75,6 +75,9 @@ void world_end(struct world *world)
 			named[i] ? "named but closed" : "leaked");
 	world->core = core_close(world->core);
 	munmap(world->memory, world->size);
+	if (world->pack)
+		munmap(world->pack, world->pack_size);
+	world->pack = NULL;
 }
 
 void world_die(struct world *world)
@@ -159,7 +162,61 @@ static void keep_reply(struct world *world, const struct core_effect *effect)
 			MIN(reply->items[0].metadata_size, sizeof answer->metadata));
 }
 
-static void carry_out(struct world *world, const struct core_effect *effect)
+/* At most eight bytes, and zeros. */
+static uint64_t first_bytes(const char *from, size_t size)
+{
+	uint64_t bytes = 0;
+
+	if (from)
+		memcpy(&bytes, from, MIN(size, sizeof bytes));
+	return bytes;
+}
+
+static void write_pack(struct world *world, const struct core_pack_write *write)
+{
+	char *to = world->pack + write->offset;
+
+	if (write->from.fd == CORE_PLACE_NONE)
+		memcpy(to, write->data, write->size);
+	else if (write->from.fd == CORE_PLACE_PACK)
+		memcpy(to, world->pack + write->from.offset, write->size);
+	else
+		memcpy(to, &world->fd_bytes[write->from.fd],
+			MIN(write->size, sizeof world->fd_bytes[0]));
+}
+
+/* What is done before the answer.  Return: MAKE: what is written into the memfd. */
+static uint64_t begin(struct world *world, const struct core_effect *effect)
+{
+	switch (effect->type) {
+	case CORE_MAKE:
+		return effect->from_pack ?
+			first_bytes(world->pack + effect->offset, effect->size) :
+			first_bytes(effect->data, effect->data_size);
+	case CORE_PACK_WRITE:
+		for (uint32_t i = 0; i < effect->n_writes && world->pack_result == 0; i++)
+			write_pack(world, &effect->writes[i]);
+		return 0;
+	case CORE_PACK_PUNCH:
+		ck_assert_int_eq(madvise(world->pack + effect->offset, effect->size, MADV_REMOVE), 0);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int open_pack(struct world *world, uint64_t size)
+{
+	if (!world->with_pack)
+		return -1;
+	world->pack_size = size;
+	world->pack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ck_assert_ptr_ne(world->pack, MAP_FAILED);
+	return open_fd(world);
+}
+
+static void carry_out(struct world *world, const struct core_effect *effect, uint64_t bytes)
 {
 	struct core *core = world->core;
 	int fd;
@@ -170,6 +227,8 @@ static void carry_out(struct world *world, const struct core_effect *effect)
 		break;
 	case CORE_MAKE:
 		fd = effect->fd >= 0 ? effect->fd : world->make_result ? -1 : open_fd(world);
+		if (fd >= 0)
+			world->fd_bytes[fd] = bytes;
 		core_made(core, world->now, effect->ticket, world->make_result, fd,
 			fd >= 0 ? fd + 1000 : 0);
 		break;
@@ -201,7 +260,7 @@ static void carry_out(struct world *world, const struct core_effect *effect)
 			world->fill_result ? -1 : open_fd(world), 7, effect->size);
 		break;
 	case CORE_PACK_OPEN:
-		fd = world->with_pack ? open_fd(world) : -1;
+		fd = open_pack(world, effect->size);
 		core_pack_opened(core, world->now, effect->ticket, fd < 0 ? -EMFILE : 0, fd,
 			fd < 0 ? 0 : fd + 1000);
 		break;
@@ -235,11 +294,14 @@ void world_settle(struct world *world)
 
 	check(world);
 	while (core_next_effect(world->core, &effect)) {
+		const uint64_t bytes = begin(world, &effect);
+
 		if (world->hold[effect.type]) {
 			ck_assert_uint_lt(world->n_held, WORLD_HELD);
+			world->held_bytes[world->n_held] = bytes;
 			world->held[world->n_held++] = effect;
 		} else {
-			carry_out(world, &effect);
+			carry_out(world, &effect, bytes);
 			check(world);
 		}
 	}
@@ -252,11 +314,14 @@ void world_carry_out(struct world *world, enum core_effect_type type)
 
 	for (unsigned int i = 0; i < n; i++) {
 		const struct core_effect effect = world->held[i];
+		const uint64_t bytes = world->held_bytes[i];
 
-		if (effect.type == type)
-			carry_out(world, &effect);
-		else
+		if (effect.type == type) {
+			carry_out(world, &effect, bytes);
+		} else {
+			world->held_bytes[kept] = bytes;
 			world->held[kept++] = effect;
+		}
 	}
 	world->n_held = kept;
 	world_settle(world);
@@ -442,19 +507,42 @@ bool exists(struct world *world, unsigned int id)
 	return found;
 }
 
-uint64_t counter(struct world *world, const char *key)
+uint64_t bytes_of(const struct world *world, const struct answer *answer, unsigned int item)
 {
-	const uint32_t root = connect_as(world, 0);
+	const struct core_place *place = &answer->places[item];
+	unsigned int n_fds = 0;
+
+	ck_assert_uint_lt(item, answer->n_items);
+	if (answer->items[item].flags & WIRE_ITEM_INLINE)
+		return place->fd == CORE_PLACE_PACK ? first_bytes(world->pack + place->offset,
+			answer->items[item].data_size) : world->fd_bytes[place->fd];
+	ck_assert(answer->items[item].flags & WIRE_ITEM_FD);
+	for (unsigned int i = 0; i < item; i++)
+		n_fds += (answer->items[i].flags & WIRE_ITEM_FD) != 0;
+	return world->fd_bytes[answer->fds[n_fds]];
+}
+
+uint64_t counter_as(struct world *world, uint32_t conn, const char *key)
+{
 	const struct wire_request request = { .type = WIRE_STATUS, .serial = world->next_serial++ };
 	uint64_t number = UINT64_MAX;
 	struct core_effect effect;
 
-	core_request(world->core, world->now, root, &request, -1, NULL);
+	core_request(world->core, world->now, conn, &request, -1, NULL);
 	ck_assert(core_next_effect(world->core, &effect));
 	for (uint32_t i = 0; i < effect.reply.n_fields; i++)
 		if (strcmp(effect.reply.fields[i].key, key) == 0)
 			number = effect.reply.fields[i].number;
 	ck_assert_msg(number != UINT64_MAX, "no field %s", key);
+	world_settle(world);
+	return number;
+}
+
+uint64_t counter(struct world *world, const char *key)
+{
+	const uint32_t root = connect_as(world, 0);
+	const uint64_t number = counter_as(world, root, key);
+
 	core_disconnect(world->core, world->now, root);
 	world_settle(world);
 	return number;

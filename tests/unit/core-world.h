@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A core with edges that only pretend, for unit tests: memfds are numbers, and
- * every one must be closed once.  After each event the core checks itself.
+ * every one must be closed once.  The pack has its bytes, a memfd the first eight.
+ * After each event the core checks itself.
  */
 #ifndef TESTS_CORE_WORLD_H
 #define TESTS_CORE_WORLD_H
@@ -53,6 +54,7 @@ struct world {
 	/* Effects of these types are kept instead of carried out; world_carry_out() does. */
 	bool hold[CORE_PACK_PUNCH + 1];
 	struct core_effect held[WORLD_HELD];
+	uint64_t held_bytes[WORLD_HELD]; /* MAKE: fd_bytes */
 	unsigned int n_held;
 	/* What the pretending edges answer. */
 	int make_result, adopt_result, seal_result, fill_result;
@@ -60,7 +62,10 @@ struct world {
 	unsigned int n_evicted_checks, n_strangers, n_disconnects, n_closes, n_fills;
 	bool retry, unchecked;
 	bool with_pack;                       /* else the pack cannot be made, and memfds are */
-	int pack_result;
+	int pack_result;                      /* of what is written there; negative: nothing is */
+	char *pack;                           /* what is in it */
+	size_t pack_size;
+	uint64_t fd_bytes[WORLD_FDS];         /* the first eight that are in a memfd */
 };
 
 void world_start(struct world *world); /* config is set before; zero fields get defaults */
@@ -97,7 +102,11 @@ int lease(struct world *world, uint32_t conn, uint16_t type, unsigned int id, un
 void reconcile(struct world *world, uint32_t conn, const struct wire_item *items, uint32_t n);
 /* Is there an object of this id for root? */
 bool exists(struct world *world, unsigned int id);
+/* The first eight bytes behind an item of this answer, inline or not. */
+uint64_t bytes_of(const struct world *world, const struct answer *answer, unsigned int item);
 uint64_t counter(struct world *world, const char *key);
+/* The same, without another connection. */
+uint64_t counter_as(struct world *world, uint32_t conn, const char *key);
 
 /* Run these tests, each after setup().  Return: main()'s. */
 int world_suite(const char *name, const TTest *const *tests, size_t n, void (*setup)(void));

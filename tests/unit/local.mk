@@ -82,6 +82,16 @@ tests_unit_check_accounts_SOURCES = \
 tests_unit_check_accounts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_accounts_LDADD = $(tests_unit_check_core_LDADD)
 
+check_PROGRAMS += tests/unit/check-pack
+TESTS += tests/unit/check-pack
+tests_unit_check_pack_SOURCES = \
+	tests/unit/check-pack.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_pack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_pack_LDADD = $(tests_unit_check_core_LDADD)
+
 check_PROGRAMS += tests/unit/check-attributes
 TESTS += tests/unit/check-attributes
 tests_unit_check_attributes_SOURCES = \
