@@ -51,7 +51,7 @@ static size_t list_length(const struct list *list)
 struct object_sums {
 	uint64_t data, metadata, pinned, victim_bytes, packed;
 	uint32_t n_created, n_resident, n_deleted, n_fds, n_victims, n_victim_fds, n_packed;
-	uint32_t n_used, n_expiries;
+	uint32_t n_used, n_expiries, n_idle, n_moving;
 };
 
 /* Is its deadline to be among core.expiries? */
@@ -113,7 +113,7 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 		sums->n_victims++;
 		sums->victim_bytes += object_metadata_bytes(core, o);
 		sums->victim_bytes += record->fd >= 0 ? object_bytes(core, o) : 0;
-		sums->n_victim_fds += record->fd >= 0;
+		sums->n_victim_fds += record->fd >= 0 && !object->repacking;
 	}
 	sums->data += object_bytes(core, o);
 	sums->metadata += object_metadata_bytes(core, o);
@@ -127,6 +127,10 @@ static void check_object(const struct core *core, uint32_t o, struct object_sums
 		sums->packed += object_bytes(core, o);
 		sums->n_packed++;
 	}
+	CHECK(object->idle == (record->state == WIRE_RESIDENT && !deleted && record->fd >= 0 &&
+		record->size <= core->config.inline_max && !pins && !object->wanted));
+	sums->n_idle += object->idle && !object->repacking;
+	sums->n_moving += object->idle && object->repacking;
 	attributes_check_object(core, o);
 	sums->n_expiries += expiring(core, o);
 	sums->n_used++;
@@ -311,8 +315,8 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 /* ---- operations ---- */
 
 struct operation_sums {
-	uint64_t making, making_metadata, freeing, filling, writing;
-	uint32_t n_making, n_freeing, n_filling, n_writing, n_punching, n_opening;
+	uint64_t making, making_metadata, freeing, filling, writing, repacking;
+	uint32_t n_making, n_freeing, n_filling, n_writing, n_punching, n_opening, n_repacking;
 };
 
 static void check_operation(const struct core *core, uint32_t ticket, struct operation_sums *sums)
@@ -356,6 +360,17 @@ static void check_operation(const struct core *core, uint32_t ticket, struct ope
 		}
 		break;
 	case OPERATION_PACK_MOVE:
+		for (size_t i = 0; i < operation->batch->n_moves; i++) {
+			const struct move *move = &operation->batch->moves[i];
+
+			if (move->fd < 0)
+				continue;
+			CHECK(object_record(core, move->object)->sequence != move->sequence ||
+				!object_record(core, move->object)->state ||
+				core->objects[move->object].repacking);
+			sums->repacking += pack_charge(core, move->size);
+			sums->n_repacking++;
+		}
 		break;
 	case OPERATION_PACK_OPEN:
 		EQUAL(core->pack.opening, ticket);
@@ -427,14 +442,19 @@ void core_check(const struct core *core)
 			n_offered += container_of(waiting, struct make, queue_link)->fd >= 0;
 	}
 
-	EQUAL(core->object_bytes, objects.data + operations.making + operations.writing);
-	EQUAL(core->pack.live_bytes, objects.packed + operations.writing);
-	EQUAL(core->pack.n_objects, objects.n_packed + operations.n_writing);
+	EQUAL(core->object_bytes, objects.data + operations.making + operations.writing +
+		operations.repacking);
+	EQUAL(core->pack.live_bytes, objects.packed + operations.writing + operations.repacking);
+	EQUAL(core->pack.n_objects, objects.n_packed + operations.n_writing +
+		operations.n_repacking);
+	EQUAL(core->pack.n_writing, operations.n_writing + operations.n_repacking);
+	EQUAL(core->repack.n_idle, objects.n_idle);
+	EQUAL(core->repack.n_moving, objects.n_moving);
 	EQUAL(core->pack.n_punching, operations.n_punching);
 	EQUAL(core->n_victim_fds, objects.n_victim_fds);
 	pack_check(core);
 	EQUAL(core->metadata_bytes, objects.metadata + operations.making_metadata);
-	EQUAL(core->object_bytes + core->metadata_bytes, accounted);
+	EQUAL(core->object_bytes + core->metadata_bytes, accounted + operations.repacking);
 	EQUAL(core->freeing_bytes, operations.freeing);
 	EQUAL(core->n_freeing_fds, operations.n_freeing);
 	EQUAL(core->pinned_bytes, objects.pinned);

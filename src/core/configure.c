@@ -70,6 +70,7 @@ static void take(struct core *core, const struct core_config *config)
 	core->config.queue_deadline_ns = config->queue_deadline_ns;
 	core->config.transit_lease_ns = config->transit_lease_ns;
 	core->config.pool_max = config->pool_max;
+	repack_wake(core);
 	accounts_renew(core);
 }
 

@@ -179,6 +179,7 @@ void event_begin(struct core *core, int64_t now)
 {
 	core->now = MAX(core->now, now);
 	core->n_evicted = 0;
+	core->repack.n_begun = core->repack.n_looked = 0;
 	core->in_haste = false;
 	if (effects_begin(&core->effects))
 		blob_settle(&core->blobs);
@@ -195,6 +196,7 @@ void event_end(struct core *core)
 	makes_keep(core);
 	pool_plan(core);
 	pack_plan(core);
+	repack_plan(core);
 	events_publish(core);
 	accounts_forget_idle(core);
 	tables_commit(&core->tables);
@@ -276,7 +278,7 @@ int64_t core_deadline(const struct core *core)
 {
 	const struct heap_node *pending = heap_first(&core->deadlines);
 	const struct heap_node *lease = heap_first(&core->lease_deadlines);
-	const int64_t pack = pack_deadline(core);
+	const int64_t pack = MIN(pack_deadline(core), repack_deadline(core));
 	int64_t at = MIN(MIN(pool_deadline(core), attributes_deadline(core)), pack);
 
 	if (!list_empty(&core->dying))

@@ -146,6 +146,14 @@
  *      waits for its room as a create of the getter's would (R9), but not for a quota;
  *      at the GET's timeout, or if it has none queue_deadline: -ENOBUFS.  Until the GET
  *      is answered its objects are not evicted.
+ *      However it came to its memfd: an object of at most inline_max bytes that is RESIDENT,
+ *      has no pin, and is wanted mapped by no GET, moves into the pack, and its memfd is
+ *      closed, while more than four fifths of max_fds are in use and nobody waits for
+ *      room; and when somebody needs but a descriptor: then nothing is evicted for it as long
+ *      as one such object is left for which the pack has a free slot, or capacity another slab
+ *      or pages beside what is needed.  16 such objects begin to move in an event, and the next
+ *      goes on at once; when a copy failed, none does for ten seconds.  What is mapped, wanted,
+ *      or gone before its copy is there stays where it is.
  *
  * Replies: status is that of the first item that failed, text its sentence; each
  * item has its own.  A request in several packets (MORE) is one request: it is

@@ -51,6 +51,8 @@ src_core_libcore_la_SOURCES = \
 	src/core/queue.h \
 	src/core/recover.c \
 	src/core/recover.h \
+	src/core/repack.c \
+	src/core/repack.h \
 	src/core/request-claim.c \
 	src/core/request-refs.c \
 	src/core/request.c \

@@ -367,6 +367,7 @@ static const char *const counter_keys[COUNTER_N] = {
 	[COUNTER_FAULTS] = "counter.faults",
 	[COUNTER_BAD_RELEASES] = "counter.bad_releases",
 	[COUNTER_COMPACTIONS] = "counter.compactions",
+	[COUNTER_REPACKS] = "counter.repacks",
 };
 
 void request_status(struct core *core, uint32_t conn, const struct wire_request *request)

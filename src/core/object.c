@@ -130,6 +130,7 @@ static void add_evictable(struct account *account, const struct cost *cost, uint
 static void victim_count(struct core *core, uint32_t o, int add)
 {
 	const struct object_record *record = object_record(core, o);
+	const struct object *object = &core->objects[o];
 	const struct cost cost = object_cost(core, o);
 
 	add_evictable(account_get(core, record->uid), &cost, (uint64_t)(int64_t)add);
@@ -139,7 +140,7 @@ static void victim_count(struct core *core, uint32_t o, int add)
 		pack_count_victim(core, record->size, add);
 	} else {
 		core->victim_bytes += add * (int64_t)cost.bytes;
-		core->n_victim_fds += add;
+		core->n_victim_fds += object->repacking ? 0 : add;
 	}
 }
 
@@ -181,7 +182,7 @@ uint32_t object_victim_with_fd(const struct core *core)
 {
 	uint32_t o = object_victim(core);
 
-	while (object_record(core, o)->fd < 0)
+	while (object_record(core, o)->fd < 0 || core->objects[o].repacking)
 		o = victims_next(&core->victims, object_record(core, o)->priority, o);
 	return o;
 }
@@ -255,6 +256,7 @@ static void drop_memory(struct core *core, uint32_t o, bool foreign)
 	record->fd = OBJECT_NO_MEMORY;
 	record->metadata = BLOB_NONE;
 	record->metadata_size = 0;
+	repack_reconsider(core, o);
 	if (fd == OBJECT_IN_PACK) {
 		pack_give(core, place, record->size);
 	} else if (foreign) {
@@ -360,6 +362,7 @@ void object_reconsider(struct core *core, uint32_t o)
 	} else if (was && !is) {
 		victim_remove(core, o);
 	}
+	repack_reconsider(core, o);
 	if (record->state == WIRE_CREATED && !(record->flags & OBJECT_DELETED))
 		share_reconsider(core, o);
 	if (record->flags & OBJECT_DELETED && index_list_empty(&object->names) &&
@@ -384,6 +387,34 @@ void object_move(struct core *core, uint32_t o, struct pack_place to)
 	record->place = to;
 	pack_set_object(core, to, record->size, o);
 	pack_slot_give(core, from);
+}
+
+void object_repack(struct core *core, uint32_t o, struct pack_place to)
+{
+	struct object_record *record = object_record(core, o);
+	const uint64_t before = object_bytes(core, o);
+	const bool is_victim = index_linked(&core->objects[o].victim_link);
+	struct cost less = { .fds = 1 };
+	const int fd = record->fd;
+	uint32_t h;
+
+	assert(core->objects[o].idle && !core->objects[o].repacking);
+	if (is_victim) /* and stays it, in its turn */
+		victim_count(core, o, -1);
+	tables_change(&core->tables, record);
+	record->fd = OBJECT_IN_PACK;
+	record->place = to;
+	pack_set_object(core, to, record->size, o);
+	less.bytes = before - object_bytes(core, o);
+	core->object_bytes -= less.bytes;
+	account_return(core, account_get(core, record->uid), &less);
+	index_list_for_each(h, object_holdings(core), &core->objects[o].holdings)
+		holding_forget_bytes(core, h, less.bytes);
+	if (is_victim)
+		victim_count(core, o, 1);
+	repack_reconsider(core, o);
+	effect_close(core, fd, before);
+	tables_count(&core->tables, COUNTER_REPACKS, 1);
 }
 
 void object_unpack(struct core *core, uint32_t o, int fd, uint64_t inode)
@@ -520,6 +551,7 @@ void object_seal(struct core *core, uint32_t o, uint64_t serial)
 	core->n_resident++;
 	attributes_sealed(core, o);
 	names_bind_pending(core, o);
+	repack_reconsider(core, o);
 	events_note(core, record, WIRE_EVENT_SEALED);
 	tables_count(&core->tables, COUNTER_PUTS, 1);
 	watch_sealed(core, o);
@@ -543,6 +575,7 @@ static void hide(struct core *core, uint32_t o)
 	else
 		core->n_resident--;
 	core->n_deleted++;
+	repack_reconsider(core, o);
 }
 
 static void drop_claims(struct core *core, uint32_t o)
@@ -702,9 +735,11 @@ void objects_recover_victims(struct core *core)
 	uint32_t *victims = must_alloc(high + 1, sizeof *victims);
 	size_t n = 0;
 
-	for (uint32_t o = 0; o < high; o++)
+	for (uint32_t o = 0; o < high; o++) {
 		if (object_record(core, o)->state && may_be_evicted(core, o))
 			victims[n++] = o;
+		repack_reconsider(core, o);
+	}
 	qsort_r(victims, n, sizeof *victims, compare_use, core);
 	for (size_t i = 0; i < n; i++)
 		victim_add(core, victims[i]);

@@ -55,6 +55,8 @@ struct cost object_cost(const struct core *core, uint32_t o);
 uint32_t object_new(struct core *core, struct make *make, int fd, uint64_t inode);
 /* Its bytes are at another place of its class in the pack now. */
 void object_move(struct core *core, uint32_t o, struct pack_place to);
+/* They are in the pack now, and its memfd is closed. */
+void object_repack(struct core *core, uint32_t o, struct pack_place to);
 /* They left the pack, and are in this memfd. */
 void object_unpack(struct core *core, uint32_t o, int fd, uint64_t inode);
 /* A GET waits for its memfd, or does no longer (add -1). */
@@ -69,7 +71,7 @@ void object_lose_memory(struct core *core, uint32_t o);
 void object_evict(struct core *core, uint32_t o);
 /* The object that the policy would evict; only while core.n_victims > 0. */
 uint32_t object_victim(const struct core *core);
-/* ... of those that have a descriptor; only while core.n_victim_fds > 0. */
+/* ... of those that have a descriptor, and keep it; only while core.n_victim_fds > 0. */
 uint32_t object_victim_with_fd(const struct core *core);
 
 /* Bytes of metadata and attributes that it is charged now. */

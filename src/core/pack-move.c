@@ -18,7 +18,7 @@
 
 /* ---- batches ---- */
 
-static struct batch *batch_new(struct core *core, int kind, uint32_t *ticketp)
+struct batch *batch_new(struct core *core, int kind, uint32_t *ticketp)
 {
 	struct batch *batch = must_alloc(1, sizeof *batch);
 	struct operation *operation;
@@ -37,20 +37,20 @@ void batch_free(struct batch *batch)
 	free(batch);
 }
 
-static void batch_write(struct batch *batch, const struct core_pack_write *write)
+void batch_write(struct batch *batch, const struct core_pack_write *write)
 {
 	must_grow(&batch->writes, &batch->writes_room, batch->n_writes + 1, sizeof *batch->writes);
 	batch->writes[batch->n_writes++] = *write;
 }
 
-static void batch_move(struct batch *batch, const struct move *move)
+void batch_move(struct batch *batch, const struct move *move)
 {
 	must_grow(&batch->moves, &batch->moves_room, batch->n_moves + 1, sizeof *batch->moves);
 	batch->moves[batch->n_moves++] = *move;
 }
 
 /* The effect borrows the batch's writes, which live until it is answered. */
-static void batch_send(struct core *core, uint32_t ticket, const struct batch *batch)
+void batch_send(struct core *core, uint32_t ticket, const struct batch *batch)
 {
 	struct core_effect *effect = effect_add(core, CORE_PACK_WRITE);
 
@@ -137,9 +137,9 @@ static bool is_there(const struct core *core, const struct move *move)
 {
 	const struct object_record *record = object_record(core, move->object);
 
-	return record->state && record->sequence == move->sequence && record->fd == move->fd &&
-	       (record->fd >= 0 || (record->place.frame == move->from.frame &&
-					   record->place.slot == move->from.slot));
+	return record->state && record->sequence == move->sequence &&
+	       record->fd == OBJECT_IN_PACK && record->place.frame == move->from.frame &&
+	       record->place.slot == move->from.slot;
 }
 
 static void moves_done(struct core *core, struct batch *batch, int result)
@@ -147,7 +147,9 @@ static void moves_done(struct core *core, struct batch *batch, int result)
 	for (size_t i = 0; i < batch->n_moves; i++) {
 		const struct move *move = &batch->moves[i];
 
-		if (result < 0 || !is_there(core, move))
+		if (move->fd >= 0)
+			repack_done(core, move, result);
+		else if (result < 0 || !is_there(core, move))
 			pack_slot_give(core, move->to);
 		else
 			object_move(core, move->object, move->to);
@@ -272,8 +274,8 @@ void pack_done(struct core *core, uint32_t ticket, int result)
 		batch_free(operation.batch);
 		break;
 	case OPERATION_PACK_MOVE:
-		operation_end(core, ticket);
 		moves_done(core, operation.batch, result);
+		operation_end(core, ticket);
 		batch_free(operation.batch);
 		break;
 	default:

@@ -70,6 +70,13 @@ uint64_t pack_need(const struct core *core, uint64_t size)
 	return core->pack.classes[class].n_free ? 0 : core->tables.header->slab_bytes;
 }
 
+uint64_t pack_fresh_bytes(const struct core *core, uint64_t size)
+{
+	if (pack_class_of(core, size) != PACK_NO_CLASS && core->pack.n_spare)
+		return 0;
+	return pack_need(core, size);
+}
+
 uint64_t pack_offset(const struct core *core, struct pack_place place, uint64_t size)
 {
 	const unsigned int class = pack_class_of(core, size);
@@ -153,6 +160,8 @@ void frame_free(struct core *core, uint32_t f)
 	frame->state = FRAME_FREE;
 	frame->class = PACK_NO_CLASS;
 	frame->n_used = 0;
+	if (index_list_empty(&core->pack.free))
+		repack_wake(core);
 	index_list_add_tail(frame_links(core), &core->pack.free, f);
 }
 
@@ -236,6 +245,7 @@ static void slab_end(struct core *core, uint32_t f)
 		frame->state = FRAME_SPARE;
 		index_list_add_tail(frame_links(core), &pack->spare, f);
 		pack->n_spare++;
+		repack_wake(core);
 	} else {
 		pack_punch(core, f, slab_bytes);
 	}
@@ -290,8 +300,8 @@ static void slot_give(struct core *core, struct pack_place place)
 	frame->free = place.slot;
 	frame->n_used--;
 	core->pack.loosened = true;
-	if (frame->state == FRAME_SLAB)
-		core->pack.classes[frame->class].n_free++;
+	if (frame->state == FRAME_SLAB && core->pack.classes[frame->class].n_free++ == 0)
+		repack_wake(core);
 	if (frame->n_used || frame->state == FRAME_EVACUATING)
 		list_slab(core, place.frame);
 	else
@@ -469,6 +479,7 @@ void pack_evacuated(struct core *core, uint32_t f)
 	core->pack.loosened = true;
 	class->evacuating = TABLES_NONE;
 	class->n_free += class->slots - frame->n_used;
+	repack_wake(core);
 	frame->state = FRAME_SLAB;
 	if (frame->n_used)
 		list_slab(core, f);

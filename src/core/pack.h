@@ -27,7 +27,9 @@
 
 struct batch;
 struct core;
+struct core_pack_write;
 struct make;
+struct move;
 
 void pack_init(struct core *core);
 void pack_deinit(struct core *core);
@@ -40,6 +42,8 @@ bool pack_takes(const struct core *core, uint64_t size);
 uint64_t pack_charge(const struct core *core, uint64_t size);
 /* How much more memory it needs now: 0 if a slot is free. */
 uint64_t pack_need(const struct core *core, uint64_t size);
+/* How much more capacity pack_take() would take: a slab that is kept is not asked for again. */
+uint64_t pack_fresh_bytes(const struct core *core, uint64_t size);
 
 /* A place for the object (TABLES_NONE: the write that fills it is in flight), or one with frame
  * TABLES_NONE: the pack's file has no frame left.
@@ -81,6 +85,12 @@ void pack_done(struct core *core, uint32_t ticket, int result);
 void pack_write_make(struct core *core, struct make *make, uint64_t fresh);
 void pack_send(struct core *core);
 void batch_free(struct batch *batch);
+
+/* A batch of another kind: begin it, add to it, let an edge carry it out. */
+struct batch *batch_new(struct core *core, int kind, uint32_t *ticketp);
+void batch_move(struct batch *batch, const struct move *move);
+void batch_write(struct batch *batch, const struct core_pack_write *write);
+void batch_send(struct core *core, uint32_t ticket, const struct batch *batch);
 
 /* ---- between pack.c and pack-move.c ---- */
 

@@ -41,9 +41,10 @@ static bool is_pausing(struct core *core)
 	return true;
 }
 
-/* What is free: now; soon, when what is being freed is, and the objects of the pack are moved
- * together; at best, when in addition everything is dropped that may be.  Negative: more is in
- * use than the limits allow (they were lowered, or connections took of the reserve). */
+/* What is free: now; soon, when what is being freed is, the objects of the pack are moved
+ * together, and those on their way into it are there; at best, when in addition everything is
+ * dropped that may be.  Negative: more is in use than the limits allow (they were lowered, or
+ * connections took of the reserve). */
 enum when { NOW, SOON, AT_BEST };
 
 struct space {
@@ -71,7 +72,7 @@ static struct space free_space(const struct core *core, enum when when)
 	if (when == NOW)
 		return space;
 	space.bytes += core->freeing_bytes;
-	space.fds += core->n_freeing_fds;
+	space.fds += core->n_freeing_fds + core->repack.n_moving;
 	if (when == SOON) {
 		space.bytes += pack_compactable(core);
 		return space;
@@ -142,17 +143,42 @@ static bool drop_one(struct core *core, bool for_fd)
 	return true;
 }
 
+/* Who lacks nothing but descriptors has idle objects moved into the pack for them.
+ * Return: wait for the next event, which goes on with that; else it is enough, or all there is. */
+static bool repack_for(struct core *core, const struct need *need)
+{
+	for (;;) {
+		const struct space soon = free_space(core, SOON);
+
+		if (fits(core, &soon, need) || !lacks_only_fds(core, &soon, need))
+			return false;
+		switch (repack_begin(core, need->fds - soon.fds,
+			need->bytes + slot_bytes(core, NOW, need->pack_class))) {
+		case REPACK_NONE:
+			return false;
+		case REPACK_LATER:
+			return true;
+		case REPACK_BEGUN:
+			break;
+		}
+	}
+}
+
 enum room room_make(struct core *core, const struct need *need)
 {
-	const struct space at_best = free_space(core, AT_BEST);
-	struct space space;
+	struct space at_best, space;
 	uint64_t bytes;
 
 	if (room_fits(core, need))
 		return ROOM_YES;
+	if (repack_for(core, need))
+		return ROOM_SOON;
+	at_best = free_space(core, AT_BEST);
 	if (!fits(core, &at_best, need))
 		return ROOM_NO;
 	for (;;) {
+		if (repack_for(core, need))
+			return ROOM_SOON;
 		space = free_space(core, SOON);
 		if (fits(core, &space, need))
 			break;
@@ -172,10 +198,18 @@ enum room room_make(struct core *core, const struct need *need)
 
 bool room_for_offered(struct core *core)
 {
+	struct space soon;
+
 	if (free_space(core, AT_BEST).fds < 1 || core->n_fds >= core->config.max_fds)
 		return false;
-	while (free_space(core, SOON).fds < 1 && !is_pausing(core))
-		drop_one(core, true);
+	while ((soon = free_space(core, SOON)).fds < 1 && !is_pausing(core)) {
+		const enum repack_result result = repack_begin(core, 1 - soon.fds, 0);
+
+		if (result == REPACK_LATER)
+			break;
+		if (result == REPACK_NONE)
+			drop_one(core, true);
+	}
 	return true;
 }
 
@@ -240,11 +274,15 @@ bool room_quota_for_offered(struct core *core, struct account *account)
 void room_restore(struct core *core)
 {
 	struct space soon = free_space(core, SOON);
+	enum repack_result result;
 
 	while (soon.bytes < 0 || soon.fds < 0) {
 		if (is_pausing(core))
 			return;
-		if (!drop_one(core, soon.bytes >= 0))
+		result = soon.bytes >= 0 ? repack_begin(core, -soon.fds, 0) : REPACK_NONE;
+		if (result == REPACK_LATER)
+			return;
+		if (result == REPACK_NONE && !drop_one(core, soon.bytes >= 0))
 			break;
 		soon = free_space(core, SOON);
 	}

@@ -2,8 +2,9 @@
 /*
  * core/room.h - bytes, descriptors and records: is there room, and making some
  *
- * Room is made in this order: empty slabs of the pack; pool memory; objects of
- * the pack moved together; objects that nobody references, by policy.  What is
+ * Room is made in this order: idle small objects that have but a descriptor to give
+ * (core/repack.h); empty slabs of the pack; pool memory; objects of the pack moved
+ * together; objects that nobody references, by policy.  What is
  * dropped counts as free only when it is closed (R2), so making room usually ends
  * in ROOM_SOON.
  */

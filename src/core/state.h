@@ -22,6 +22,7 @@
 #include "core/core.h"
 #include "core/effect.h"
 #include "core/pack.h"
+#include "core/repack.h"
 #include "core/tables.h"
 #include "core/victims.h"
 #include "ds/hash.h"
@@ -43,7 +44,9 @@ struct object {
 		uint32_t payer; /* of a deleted one: the holding it is charged to; NONE: its owner */
 	};
 	uint32_t sealing;        /* ticket of the SEAL in flight; 0: none */
-	uint32_t wanted;         /* GETs that wait for its memfd */
+	uint32_t wanted : 30;    /* GETs that wait for its memfd */
+	uint32_t idle : 1;       /* see core/repack.h, */
+	uint32_t repacking : 1;  /* and a copy of it is on its way into the pack */
 	uint64_t refs, pins;     /* sums over its holdings */
 };
 
@@ -218,6 +221,7 @@ enum operation_kind {
 struct move {
 	uint32_t object;
 	uint64_t sequence;
+	uint64_t size;
 	int fd;                 /* it comes from a memfd; OBJECT_IN_PACK: from the pack, */
 	struct pack_place from; /* from here */
 	struct pack_place to;
@@ -294,7 +298,7 @@ struct pack_class {
 	struct index_list partial[8]; /* slabs with a free slot, by how full they are */
 	uint32_t slots;               /* of a slab */
 	uint32_t n_slabs;
-	uint32_t n_live;              /* objects, and writes of makes in flight */
+	uint32_t n_live;              /* objects, and writes in flight but for moves in the pack */
 	uint32_t n_free;              /* slots to be had */
 	uint32_t n_victims;           /* objects that may be evicted */
 	uint32_t evacuating;          /* frame; TABLES_NONE: none */
@@ -310,9 +314,9 @@ struct pack {
 	uint64_t bytes;             /* of frames in use; those being punched are being freed */
 	uint64_t live_bytes;        /* charges of what is in it */
 	uint64_t victim_pages;      /* of objects with pages of their own that may be evicted */
-	uint32_t n_objects;         /* and writes in flight */
+	uint32_t n_objects;         /* and writes in flight, */
 	uint32_t n_punching;
-	uint32_t n_writing;         /* makes whose bytes are being written */
+	uint32_t n_writing;         /* which are these: of makes, and from memfds */
 	uint32_t opening;           /* ticket of the PACK_OPEN in flight; 0: none */
 	int64_t retry_ns;           /* it could not be opened: not before this */
 	uint32_t ticket;            /* of the batch of this event's makes; 0: none */
@@ -350,7 +354,8 @@ struct core {
 	uint64_t object_bytes, metadata_bytes, freeing_bytes, pinned_bytes;
 	uint64_t victim_bytes;      /* what is not in the pack; metadata of all */
 	uint32_t n_fds;             /* in use, all kinds */
-	uint32_t n_freeing_fds, n_victims, n_victim_fds, n_pool;
+	uint32_t n_freeing_fds, n_victims, n_pool;
+	uint32_t n_victim_fds;      /* but for those on their way into the pack */
 	uint32_t n_evicted;         /* in this event */
 	bool in_haste;              /* the event did not finish what it could: come back at once */
 	uint32_t n_unpacks;         /* makes of GETs that wait for room */
@@ -364,6 +369,7 @@ struct core {
 	struct list fresh;          /* makes of this event */
 	struct pool pool;
 	struct pack pack;
+	struct repack repack;
 
 	/* objects in order of creation, with gaps; see core/look.c */
 	struct order_entry {

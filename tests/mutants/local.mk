@@ -59,5 +59,9 @@ EXTRA_DIST += \
 	tests/mutants/57-room-that-moving-makes-is-not-counted.patch \
 	tests/mutants/58-what-a-get-wants-mapped-is-evicted.patch \
 	tests/mutants/59-a-slab-that-is-emptied-gives-slots.patch \
+	tests/mutants/60-mapped-object-goes-into-the-pack.patch \
+	tests/mutants/61-who-needs-a-descriptor-evicts-for-it.patch \
+	tests/mutants/62-copy-that-failed-is-believed.patch \
+	tests/mutants/63-idle-objects-keep-their-descriptors.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -85,6 +85,10 @@
 	X(PACK_MOVES, "objects moved in the pack")                                          \
 	X(PACK_MOVES_IN_VAIN, "objects that went, or could not be moved, meanwhile")        \
 	X(PACK_PUNCHES, "memory of the pack given back")                                    \
+	X(REPACKS, "idle small objects put back into the pack")                             \
+	X(REPACKS_IN_VAIN, "  of them mapped, or gone, meanwhile")                          \
+	X(REPACKS_OF_VICTIMS, "  of them such as might be evicted")                         \
+	X(REPACKS_FOR_OTHERS, "  of them for who waited for a descriptor")                  \
 	X(PACK_EVICTIONS, "objects evicted from the pack")                                  \
 	X(PACK_CLOSED, "packs closed when nothing was in them")                             \
 	X(PACK_LOST, "packs lost under the tables")                                         \

@@ -1421,6 +1421,7 @@ void model_settle(struct model *m, const struct core *core)
 	settle_objects(m);
 	settle_limits(m);
 	model_check_queue(m);
+	model_check_repacking(m);
 	settle_totals(m, core);
 	for (int i = 0; i < WANTS; i++)
 		if (m->wants[i].used && m->wants[i].state == WANT_QUEUED && !m->wants[i].queued) {

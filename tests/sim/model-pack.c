@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model-private.h"
+#include "util/clock.h"
 
 #define NO_CLASS  (-1)
 #define N_CLASSES 33
@@ -196,6 +197,13 @@ static void take_census(const struct model *m, struct census *census)
 			(class = class_of(m, m->wants[i].size)) != NO_CLASS)
 			census->classes[class].live++;
 	}
+	for (int i = 0; i < MOVES; i++) {
+		int class;
+
+		if (m->pack.moves[i].used && m->pack.moves[i].fd >= 0 &&
+			(class = class_of(m, m->pack.moves[i].size)) != NO_CLASS)
+			census->classes[class].live++;
+	}
 }
 
 static uint32_t needed(const struct model *m, int class, uint32_t n)
@@ -265,6 +273,90 @@ bool model_pack_is_busy(const struct model *m)
 		if (m->pack.frames[i].used && m->pack.frames[i].punched)
 			return true;
 	return m->pack.opening;
+}
+
+/* ---- idle objects in memfds ---- */
+
+bool model_is_idle(const struct model *m, int object)
+{
+	const struct object *o = &m->objects[object];
+
+	return o->live && o->state == OBJECT_RESIDENT && !o->deleted && !o->doomed && !o->hollow &&
+		o->fd >= 0 && o->size <= m->config.inline_max && model_pins(m, object) == 0 &&
+		!model_is_wanted(m, object);
+}
+
+/* Is a copy of its memfd on its way, whether it is idle or not? */
+static bool has_copy(const struct model *m, int object)
+{
+	for (int i = 0; i < MOVES; i++)
+		if (m->pack.moves[i].used && m->pack.moves[i].fd >= 0 &&
+			m->pack.moves[i].object == object &&
+			m->pack.moves[i].order == m->objects[object].order)
+			return true;
+	return false;
+}
+
+bool model_is_repacking(const struct model *m, int object)
+{
+	return has_copy(m, object) && model_is_idle(m, object);
+}
+
+uint32_t model_n_repacking(const struct model *m)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < OBJECTS; i++)
+		n += model_is_repacking(m, i);
+	return n;
+}
+
+int model_repackable(const struct model *m, uint64_t keep)
+{
+	uint64_t used = model_used_bytes(m), capacity = model_capacity(m);
+	uint64_t free = used < capacity ? capacity - used : 0;
+	struct census census;
+
+	if (m->now < m->pack.again)
+		return -1;
+	free = keep < free ? free - keep : 0;
+	take_census(m, &census);
+	for (int i = 0; i < OBJECTS; i++) {
+		int class = class_of(m, m->objects[i].size);
+
+		if (!model_is_idle(m, i) || has_copy(m, i) ||
+			!model_pack_takes(m, m->objects[i].size))
+			continue;
+		if (class == NO_CLASS ? model_pack_charge(m, m->objects[i].size) <= free :
+			census.spares || m->pack.slab <= free || census.classes[class].free)
+			return i;
+	}
+	return -1;
+}
+
+/* Four fifths of the descriptors, but for those that are being given back. */
+static uint32_t n_above(const struct model *m)
+{
+	uint32_t used = model_used_fds(m) - model_n_repacking(m);
+
+	for (int fd = 0; fd < (int)m->kernel->top; fd++)
+		used -= m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd);
+	return used > m->max_fds * 4 / 5 ? used - m->max_fds * 4 / 5 : 0;
+}
+
+void model_check_repacking(const struct model *m)
+{
+	int object;
+
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_QUEUED)
+			return;
+	if (m->lossy || n_above(m) == 0 || m->pack.begun >= 16)
+		return;
+	object = model_repackable(m, 0);
+	if (object >= 0)
+		broken("R19: %u of %u descriptors are in use, and object %d keeps its own",
+			model_used_fds(m), m->max_fds, m->objects[object].id);
 }
 
 /* ---- effects ---- */
@@ -377,12 +469,78 @@ static void write_move(struct model *m, const struct core_effect *effect,
 		.ticket = effect->ticket,
 		.object = object,
 		.order = m->objects[object].order,
+		.fd = -1,
 		.from = write->from.offset,
 		.to = write->offset,
 		.size = write->size,
 		.source = UINT64_MAX,
 	};
 	COVER(m, PACK_MOVES);
+}
+
+static void write_repack(struct model *m, const struct core_effect *effect,
+	const struct core_pack_write *write)
+{
+	int object = -1, i = 0;
+
+	for (int k = 0; k < OBJECTS; k++)
+		if (m->objects[k].live && !m->objects[k].packed && m->objects[k].fd == write->from.fd)
+			object = k;
+	if (object < 0 || m->objects[object].size != write->size || write->from.offset)
+		broken("%u bytes are put back into the pack, which are no object", write->size);
+	if (!m->lossy && !model_is_idle(m, object))
+		broken("R19: object %d is put back into the pack while it is in use",
+			m->objects[object].id);
+	if (has_copy(m, object))
+		broken("object %d is put back into the pack twice", m->objects[object].id);
+	if (!model_pack_takes(m, write->size) || m->now < m->pack.again)
+		broken("R19: object %d is put back into the pack, which takes none now",
+			m->objects[object].id);
+	if (++m->pack.begun > 16)
+		broken("R19: one event puts back %u objects", m->pack.begun);
+	check_place(m, write);
+	if (write->fresh && model_used_bytes(m) > model_capacity(m))
+		broken("R2: there is no room for the pack to take object %d",
+			m->objects[object].id);
+	while (m->pack.moves[i].used)
+		if (++i == MOVES)
+			broken("the simulation has too few moves");
+	m->pack.moves[i] = (struct move){
+		.used = true,
+		.ticket = effect->ticket,
+		.object = object,
+		.order = m->objects[object].order,
+		.fd = write->from.fd,
+		.from = UINT64_MAX,
+		.to = write->offset,
+		.size = write->size,
+		.source = UINT64_MAX,
+	};
+	COVER(m, REPACKS);
+	if (model_evictable(m, object))
+		COVER(m, REPACKS_OF_VICTIMS);
+}
+
+/* Was there a need of it before these objects were on their way? */
+static void check_need(struct model *m, const struct core_effect *effect)
+{
+	struct move *moves[MOVES];
+	uint32_t n = 0;
+
+	for (int i = 0; i < MOVES; i++) {
+		struct move *move = &m->pack.moves[i];
+
+		if (!move->used || move->ticket != effect->ticket || move->fd < 0)
+			continue;
+		move->used = false;
+		moves[n++] = move;
+	}
+	if (n && model_needs_repacking(m))
+		COVER(m, REPACKS_FOR_OTHERS);
+	else if (n && n_above(m) == 0 && !m->lossy)
+		broken("R19: objects are put back into the pack, and nobody needs a descriptor");
+	while (n)
+		moves[--n]->used = true;
 }
 
 void model_effect_pack_write(struct model *m, const struct core_effect *effect)
@@ -399,14 +557,18 @@ void model_effect_pack_write(struct model *m, const struct core_effect *effect)
 
 		if (write->from.fd == CORE_PLACE_NONE)
 			write_want(m, effect, write);
+		else if (write->from.fd >= 0)
+			write_repack(m, effect, write);
 		else
 			write_move(m, effect, write, &of);
 		if (i > 0 && of != source)
 			broken("objects of two slabs are moved at once");
 		source = of;
 	}
+	check_need(m, effect);
 	for (int i = 0; i < MOVES; i++)
-		if (m->pack.moves[i].used && m->pack.moves[i].ticket == effect->ticket) {
+		if (m->pack.moves[i].used && m->pack.moves[i].ticket == effect->ticket &&
+			m->pack.moves[i].fd < 0) {
 			if (m->pack.moves[i].to / CORE_FRAME_BYTES == source)
 				broken("an object is moved within a slab that is being emptied");
 			m->pack.moves[i].source = source;
@@ -490,11 +652,34 @@ void model_pack_leave(struct model *m, int object)
 	m->objects[object].packed = false;
 }
 
+/* Its memfd is closed, if it is still idle; who counted as its holder keeps it so. */
+static void repacked(struct model *m, const struct move *move, int result)
+{
+	struct object *o = &m->objects[move->object];
+
+	if (result < 0)
+		m->pack.again = m->now + 10 * NS_PER_S;
+	if (result < 0 || o->order != move->order || !model_is_idle(m, move->object)) {
+		leave(m, move->to, move->size);
+		COVER(m, REPACKS_IN_VAIN);
+		return;
+	}
+	m->roles[o->fd] = ROLE_ORPHAN;
+	o->packed = true;
+	o->place = move->to;
+	o->fd = -1;
+	o->bytes = model_pack_charge(m, o->size);
+}
+
 static void moved(struct model *m, struct move *move, int result)
 {
 	struct object *o = &m->objects[move->object];
 
 	move->used = false;
+	if (move->fd >= 0) {
+		repacked(m, move, result);
+		return;
+	}
 	if (result == 0 && o->live && o->order == move->order && o->packed && !o->doomed &&
 		o->place == move->from) {
 		leave(m, o->place, o->size);
@@ -551,6 +736,8 @@ void model_settle_pack(struct model *m)
 	for (int i = 0; i < MOVES; i++) {
 		int class = m->pack.moves[i].used ? class_of(m, m->pack.moves[i].size) : NO_CLASS;
 
+		if (m->pack.moves[i].used && m->pack.moves[i].fd >= 0)
+			return;
 		if (class != NO_CLASS)
 			moving[class] = true;
 	}
@@ -572,6 +759,7 @@ void model_pack_death(struct model *m)
 	memset(m->pack.left, 0, sizeof m->pack.left);
 	m->pack.opening = false;
 	m->pack.open = false;
+	m->pack.again = 0;
 }
 
 uint64_t model_pack_offset(const struct model *m, uint32_t frame, uint32_t slot, uint64_t size)

@@ -73,6 +73,16 @@ uint64_t model_pack_bytes(const struct model *m);
 uint64_t model_pack_gain(const struct model *m, bool at_best);
 uint64_t model_pack_need(const struct model *m, uint64_t size, enum when when);
 bool model_pack_is_busy(const struct model *m);
+/* Is it small, sealed, in a memfd, and mapped by nobody? */
+bool model_is_idle(const struct model *m, int object);
+/* ... and on its way into the pack? */
+bool model_is_repacking(const struct model *m, int object);
+uint32_t model_n_repacking(const struct model *m);
+/* An idle object that could go there now, with so many bytes left free beside it; -1. */
+int model_repackable(const struct model *m, uint64_t keep);
+/* Does anybody need the descriptors of idle objects? */
+bool model_needs_repacking(struct model *m);
+void model_check_repacking(const struct model *m);
 void model_effect_pack_open(struct model *m, const struct core_effect *effect);
 void model_effect_pack_write(struct model *m, const struct core_effect *effect);
 void model_effect_pack_give(struct model *m, const struct core_effect *effect);

@@ -197,6 +197,7 @@ static struct space free_space(const struct model *m, enum when when)
 	if (when == NOW)
 		return space;
 	space.bytes += model_pack_gain(m, when == AT_BEST);
+	space.fds += model_n_repacking(m);
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		if (m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd)) {
 			space.bytes += m->closing[fd];
@@ -246,7 +247,7 @@ static void add_evictable(const struct model *m, struct space *space)
 				&m->objects[i].attributes);
 			if (!m->objects[i].packed) { /* else see model_pack_gain() */
 				space->bytes += m->objects[i].bytes;
-				space->fds++;
+				space->fds += !model_is_repacking(m, i);
 			}
 			space->records++;
 		}
@@ -290,7 +291,7 @@ static bool is_oldest(const struct model *m, int object, bool one_uid, bool with
 
 		if (i == object || !model_evictable(m, i) || other->vague)
 			continue;
-		if (with_fd && other->packed)
+		if (with_fd && (other->packed || model_is_repacking(m, i)))
 			continue;
 		if (one_uid && other->uid != m->objects[object].uid)
 			continue;
@@ -303,6 +304,33 @@ static bool is_oldest(const struct model *m, int object, bool one_uid, bool with
 			return false;
 	}
 	return true;
+}
+
+/* No want needs more bytes than this, at present. */
+static uint64_t most_wanted(const struct model *m)
+{
+	uint64_t most = 0;
+
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].used && m->wants[i].state == WANT_QUEUED &&
+			need_bytes(m, &m->wants[i], NOW) > most)
+			most = need_bytes(m, &m->wants[i], NOW);
+	return most;
+}
+
+/* Somebody lacks a descriptor, and nothing else. */
+bool model_needs_repacking(struct model *m)
+{
+	struct space soon = free_space(m, SOON);
+
+	for (int i = 0; i < WANTS; i++) {
+		const struct want *want = &m->wants[i];
+
+		if (want->used && want->state == WANT_QUEUED && quota_allows(m, want) &&
+			!fits(m, &soon, want) && fits_but_for_fds(m, &soon, want))
+			return true;
+	}
+	return soon.fds < 0 || (m->fd_wanted && soon.fds < 1);
 }
 
 void model_check_victim(struct model *m, int object)
@@ -340,10 +368,13 @@ void model_check_victim(struct model *m, int object)
 	if (!by_quota && !by_space && (!by_fd || o->packed))
 		broken("R4: object %d is evicted though nobody needs the room, or not even that "
 		       "would make enough", o->id);
+	if (!by_quota && !by_space && m->pack.begun < 16 && model_repackable(m, most_wanted(m)) >= 0)
+		broken("R19: object %d is evicted for its descriptor, and object %d could give one",
+			o->id, m->objects[model_repackable(m, most_wanted(m))].id);
 	if (o->vague)
 		return;
 	if (!(by_space && is_oldest(m, object, false, false)) &&
-		!(by_fd && !o->packed && is_oldest(m, object, false, true)) &&
+		!(by_fd && !o->packed && !model_is_repacking(m, object) && is_oldest(m, object, false, true)) &&
 		!(by_quota && is_oldest(m, object, true, false)))
 		broken("R4: object %d is evicted before an older one", o->id);
 	for (int i = 0; i < OBJECTS; i++)
@@ -563,6 +594,13 @@ static void check_room_is_made(struct model *m)
 				broken("R9: uid %u waits for its quota, and nothing of its own is "
 				       "evicted", want->uid);
 			continue;
+		}
+		if (!fits(m, &soon, want) && fits_but_for_fds(m, &soon, want) &&
+			model_repackable(m, need_bytes(m, want, NOW)) >= 0) {
+			if (m->pack.begun < 16)
+				broken("R19: a create of uid %u waits for a descriptor that an idle "
+				       "object could give", want->uid);
+			return; /* the next event goes on */
 		}
 		if (fits(m, &best, want) && !fits(m, &soon, want))
 			broken("R9: a create of uid %u waits, and nothing is evicted for it",

@@ -591,6 +591,7 @@ void model_begin(struct model *m, int64_t now, int64_t realtime)
 	m->event++;
 	m->n_suspects = 0;
 	m->fd_wanted = false;
+	m->pack.begun = 0;
 }
 
 /* Those that write a draft have had time enough. */

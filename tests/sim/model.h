@@ -168,8 +168,9 @@ struct move {
 	uint32_t ticket;
 	int object;
 	uint64_t order;
+	int fd;          /* of the memfd that the object is in; -1: it is in the pack, */
 	uint64_t from, to, size;
-	uint64_t source; /* frame that is being emptied */
+	uint64_t source; /* and this frame is being emptied */
 };
 
 /* A place that is nobody's, and is to be given back. */
@@ -185,6 +186,8 @@ struct model_pack {
 	struct frame frames[FRAMES];
 	struct move moves[MOVES];
 	struct left left[LEFT];
+	uint32_t begun;  /* in this event: objects on their way from memfds */
+	int64_t again;   /* none before this: one failed */
 };
 
 struct name {

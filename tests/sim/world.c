@@ -245,6 +245,7 @@ static int write_pack(struct world *w, const struct core_effect *effect)
 		if (!w->ending && rng_chance(&w->rng, 10))
 			return -ENOMEM;
 		tag = write->from.fd == CORE_PLACE_NONE ? request_hash(write->data, write->size) :
+			write->from.fd >= 0 ? kernel_file(&w->kernel, write->from.fd)->tag :
 			kernel_pack_read(&w->kernel, fd, write->from.offset, write->size);
 		kernel_pack_write(&w->kernel, fd, write->offset, write->size, tag);
 	}
@@ -1442,6 +1443,81 @@ static void client_step(struct world *w, uint32_t conn)
 		new_request(w, conn);
 }
 
+static bool ask_about(struct world *w, uint32_t conn, uint16_t type, int id)
+{
+	struct request request = { .type = type, .timeout_ns = 1000, .token = -1, .name = NAME_NONE,
+		.fd = -1, .n_items = 1 };
+	struct request_item *item = &request.items[0];
+
+	if (!is_ready(w, conn))
+		return false;
+	*item = (struct request_item){ .id = id, .name = NAME_NONE, .tag = rng_next(&w->rng) };
+	if (type == WIRE_PUT)
+		item->data_size = 1 + rng_below(&w->rng, w->config.inline_max);
+	if (type == WIRE_GET)
+		request.flags = WIRE_GET_MAP;
+	if (type == WIRE_RELEASE) {
+		item->refs = rng_below(&w->rng, 3); /* of two */
+		item->pins = 1;
+	}
+	request.serial = ++w->clients[conn].serial;
+	run_request(w, conn, &request);
+	return true;
+}
+
+static void set_max_fds(struct world *w, uint32_t max_fds)
+{
+	w->config.max_fds = max_fds;
+	run_simple(w, EVENT_CONFIGURE, 0);
+}
+
+/* One maps small objects and lets go of them; then there are hardly more descriptors than are in
+ * use, while these objects are mapped again, or go, and others come. */
+static void hoard(struct world *w, uint32_t conn)
+{
+	const uint32_t deaths = w->deaths, before = w->config.max_fds;
+	int ids[24], n = 0;
+
+	while (n < 24 && w->config.inline_max && (ids[n] = free_id(w)) != ID_ALIEN) {
+		if (!ask_about(w, conn, WIRE_PUT, ids[n]))
+			return;
+		answer_some(w, 950);
+		if (w->deaths != deaths || !ask_about(w, conn, WIRE_GET, ids[n]))
+			return;
+		answer_some(w, 950);
+		if (w->deaths != deaths || !ask_about(w, conn, WIRE_RELEASE, ids[n++]))
+			return;
+	}
+	set_max_fds(w, model_used_fds(&w->model) + rng_range(&w->rng, 4, 12));
+	for (int i = 0; i < 24 && n && w->deaths == deaths; i++) {
+		int id = ids[rng_below(&w->rng, n)];
+
+		switch (rng_below(&w->rng, 6)) {
+		case 0:
+			ask_about(w, AUDITOR, WIRE_DELETE, id);
+			break;
+		case 1:
+			ask_about(w, conn, WIRE_RELEASE, id);
+			break;
+		case 2:
+			run_simple(w, EVENT_CONNECT, CORE_NO_CONN);
+			break;
+		case 3:
+		case 4:
+			ask_about(w, conn, WIRE_GET, id);
+			break;
+		default:
+			conn = random_client(w);
+			if (conn == CORE_NO_CONN)
+				return;
+			client_step(w, conn);
+		}
+		answer_some(w, 400);
+	}
+	if (w->deaths == deaths && rng_chance(&w->rng, 800))
+		set_max_fds(w, before);
+}
+
 static void step(struct world *w)
 {
 	unsigned int dice = rng_below(&w->rng, 10000);
@@ -1487,6 +1563,8 @@ static void step(struct world *w)
 		subscribe_often(w, conn);
 	} else if (dice >= 9900 && dice < 9945 && is_ready(w, conn)) {
 		cram(w, conn);
+	} else if (dice >= 9870 && dice < 9900 && is_ready(w, conn)) {
+		hoard(w, conn);
 	} else if (dice < 336 && rng_chance(&w->rng, 100)) {
 		flood(w, conn);
 	} else if (dice < 337 && is_ready(w, conn)) {

@@ -105,6 +105,7 @@ counters
   faults             0
   bad releases       0
   compactions        0
+  repacks            0
 rates
   spill              0 B/s
   restore            0 B/s

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Small objects in the pack (R19): in, out to be mapped, together, and over a crash. */
+/* Small objects in the pack (R19): in, out to be mapped, together, back, and over a crash. */
 #undef NDEBUG
 #include <check.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core-world.h"
+#include "core/repack.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -62,9 +63,50 @@ static void begin(uint32_t max_fds, uint64_t capacity)
 	world_start(w);
 }
 
+/* Objects that are not small, each with a descriptor. */
+static void fill(uint32_t conn, unsigned int n)
+{
+	for (unsigned int id = 10000; id < 10000 + n; id++) {
+		create(w, conn, id, 2000);
+		ck_assert_int_eq(simple(w, conn, WIRE_SEAL, id), 0);
+	}
+}
+
+/* A small one. */
+static void make_small(uint32_t conn, unsigned int id)
+{
+	ck_assert_int_eq(create(w, conn, id, 100), 0);
+	w->fd_bytes[world_last(w)->fds[0]] = contents[id][0] = 500 + id; /* the client writes */
+	ck_assert_int_eq(simple(w, conn, WIRE_SEAL, id), 0);
+}
+
 static uint32_t fds(void)
 {
 	return world_totals(w).fds;
+}
+
+static unsigned int n_packed(uint32_t conn, unsigned int first, unsigned int n)
+{
+	unsigned int packed = 0;
+
+	for (unsigned int id = first; id < first + n; id++)
+		packed += is_packed(conn, id);
+	return packed;
+}
+
+/* Time for what events left to the next ones. */
+static void finish(void)
+{
+	for (int i = 0; i < 1000 && core_deadline(w->core) <= w->now; i++)
+		world_tick(w, 0);
+}
+
+static void configure(uint32_t max_fds, uint64_t capacity)
+{
+	w->config.max_fds = max_fds;
+	w->config.capacity = capacity;
+	ck_assert_int_eq(core_configure(w->core, w->now, &w->config, NULL), 0);
+	world_settle(w);
 }
 
 /* ---- in ---- */
@@ -182,6 +224,315 @@ START_TEST(who_maps_an_object_takes_it_out_of_the_pack)
 }
 END_TEST
 
+/* ---- back ---- */
+
+START_TEST(above_four_fifths_idle_objects_go_back)
+{
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	map_and_release(a, 1, 36); /* 3 + 1 + 36 are four fifths */
+	ck_assert_uint_eq(fds(), 40);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 0);
+	map_and_release(a, 101, 60);
+	ck_assert_uint_le(fds(), 40);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 60);
+	ck_assert_uint_eq(counter_as(w, a, "counter.dropped"), 0);
+	ck_assert_uint_eq(n_packed(a, 1, 36) + n_packed(a, 101, 60), 60);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(creates_and_offers_go_there_too)
+{
+	const struct wire_item offer = { .id = id_of(2), .size = 300 };
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	fill(a, 34);
+	make_small(a, 1);
+	w->fd_open[w->next_fd] = true;
+	w->fd_bytes[w->next_fd] = contents[2][0] = 78;
+	ck_assert_int_eq(ask(w, a, (struct wire_request){ .type = WIRE_PUT_FD, .items = &offer,
+		.n_items = 1 }, w->next_fd++), 0);
+	ck_assert_uint_eq(fds(), 40);
+	ck_assert(!is_packed(a, 1) && !is_packed(a, 2));
+	ck_assert_int_eq(create(w, a, 3, 500), 0); /* a draft */
+	ck_assert_uint_eq(n_packed(a, 1, 2), 1);
+	ck_assert_int_eq(create(w, a, 4, 1025), 0); /* not small */
+	ck_assert_int_eq(simple(w, a, WIRE_SEAL, 4), 0);
+	ck_assert_uint_eq(n_packed(a, 1, 2), 2);
+	ck_assert_uint_eq(fds(), 40);
+	create(w, a, 5, 1025); /* a draft is not moved, and what is not small is not */
+	ck_assert_uint_eq(fds(), 41);
+	ck_assert_int_eq(simple(w, a, WIRE_SEAL, 3), 0);
+	ck_assert_uint_eq(fds(), 40);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(what_is_mapped_stays)
+{
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	for (unsigned int id = 1; id <= 38; id++) {
+		pack_in(a, id, 100);
+		ck_assert_int_eq(get(w, a, id, 0, WIRE_GET_MAP), 0);
+	}
+	ck_assert_uint_eq(fds(), 42);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 0);
+	release(w, a, 5, 0, 1);
+	release(w, a, 6, 1, 1);
+	release(w, a, 7, 1, 1);
+	ck_assert_uint_eq(fds(), 40); /* two were too many */
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 2);
+	world_end(w);
+}
+END_TEST
+
+static unsigned int n_held_writes(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < w->n_held; i++)
+		n += w->held[i].n_writes;
+	return n;
+}
+
+START_TEST(one_event_moves_sixteen_and_the_next_goes_on_at_once)
+{
+	uint32_t a;
+
+	begin(400, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	map_and_release(a, 1, 118);
+	w->hold[CORE_PACK_WRITE] = true;
+	configure(128, w->config.capacity);
+	ck_assert_uint_eq(n_held_writes(), REPACK_MAX);
+	ck_assert_int_le(core_deadline(w->core), w->now);
+	world_tick(w, 0);
+	ck_assert_uint_eq(n_held_writes(), 122 - 102);
+	ck_assert_int_gt(core_deadline(w->core), w->now);
+	w->hold[CORE_PACK_WRITE] = false;
+	world_carry_out(w, CORE_PACK_WRITE);
+	ck_assert_uint_eq(fds(), 102);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(who_needs_a_descriptor_has_nothing_evicted_while_one_is_idle)
+{
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	w->hold[CORE_PACK_WRITE] = true;
+	for (unsigned int id = 1; id <= 10; id++) {
+		create(w, a, id, 2000);
+		simple(w, a, WIRE_SEAL, id);
+		release(w, a, id, 1, 0); /* these might be evicted, and are not small */
+	}
+	for (unsigned int id = 11; id <= 40; id++) { /* 3 + 1 + 40 are all but the reserve */
+		create(w, a, id, 100);
+		simple(w, a, WIRE_SEAL, id);
+	}
+	ck_assert_uint_eq(fds(), 44);
+	ck_assert_int_eq(create(w, a, 50, 100), PENDING);
+	w->hold[CORE_PACK_WRITE] = false;
+	world_carry_out(w, CORE_PACK_WRITE);
+	finish();
+	ck_assert_int_eq(world_answer(w, a, last_serial(w))->status, 0);
+	ck_assert_uint_eq(counter_as(w, a, "counter.dropped"), 0);
+	ck_assert_uint_le(fds(), 41);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(clients_get_the_descriptors_of_idle_objects)
+{
+	uint32_t a;
+
+	w->config.max_connections_per_uid = 50;
+	begin(128, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	map_and_release(a, 1, 200);
+	for (int i = 0; i < 40; i++) /* 120 descriptors; connect_as() asserts that it may */
+		connect_as(w, 1000);
+	ck_assert_uint_eq(counter_as(w, a, "counter.dropped"), 0);
+	ck_assert_uint_eq(n_packed(a, 1, 200), 200);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(an_object_that_is_mapped_meanwhile_stays_where_it_is)
+{
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	fill(a, 34);
+	w->hold[CORE_PACK_WRITE] = true;
+	for (unsigned int id = 1; id <= 3; id++)
+		make_small(a, id);
+	ck_assert_uint_eq(n_held_writes(), 1);
+	for (unsigned int id = 1; id <= 3; id++) /* whichever it is */
+		ck_assert_int_eq(get(w, a, id, 0, WIRE_GET_MAP), 0);
+	ck_assert(has_its_bytes(3, world_last(w)));
+	w->hold[CORE_PACK_WRITE] = false;
+	world_carry_out(w, CORE_PACK_WRITE);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 0);
+	ck_assert_uint_eq(world_totals(w).packed_bytes, 0);
+	ck_assert_uint_eq(fds(), 41);
+	ck_assert_uint_eq(w->n_closes, 0);
+	release(w, a, 2, 0, 1);
+	ck_assert(is_packed(a, 2));
+	ck_assert_uint_eq(fds(), 40);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(an_object_that_goes_meanwhile_gives_its_place_back)
+{
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	fill(a, 34);
+	w->hold[CORE_PACK_WRITE] = true;
+	make_small(a, 1);
+	create(w, a, 2, 100);
+	create(w, a, 3, 100);
+	ck_assert_uint_eq(n_held_writes(), 1);
+	ck_assert_int_eq(simple(w, a, WIRE_DELETE, 1), 0);
+	ck_assert_uint_eq(w->n_closes, 1);
+	make_small(a, 1); /* of the same id, and of the same record */
+	ck_assert_uint_eq(n_held_writes(), 2);
+	w->hold[CORE_PACK_WRITE] = false;
+	world_carry_out(w, CORE_PACK_WRITE);
+	ck_assert_uint_eq(world_totals(w).packed_bytes, 112);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 1);
+	ck_assert(is_packed(a, 1));
+	world_end(w);
+}
+END_TEST
+
+START_TEST(a_copy_that_failed_is_tried_again_later)
+{
+	uint32_t a;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	fill(a, 34);
+	w->pack_result = -ENOMEM;
+	for (unsigned int id = 1; id <= 3; id++)
+		make_small(a, id);
+	ck_assert_uint_eq(fds(), 41);
+	ck_assert_uint_eq(world_totals(w).packed_bytes, 0);
+	ck_assert_int_gt(core_deadline(w->core), w->now);
+	ck_assert_int_le(core_deadline(w->core), w->now + 10 * SECOND);
+	w->pack_result = 0;
+	world_tick(w, 10 * SECOND);
+	ck_assert_uint_eq(fds(), 40);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 1);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(a_full_store_takes_no_slab_for_it)
+{
+	uint32_t a;
+
+	begin(50, 64 * PAGE); /* slabs of a page */
+	a = connect_as(w, 1000);
+	fill(a, 34);
+	create(w, a, 1, 28 * PAGE);
+	make_small(a, 2);
+	make_small(a, 3);
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 64 * PAGE);
+	ck_assert_uint_eq(fds(), 41); /* nobody is evicted for it either */
+	ck_assert_uint_eq(world_totals(w).pack_bytes, 0);
+	ck_assert_int_gt(core_deadline(w->core), w->now);
+	simple(w, a, WIRE_ABORT, 1);
+	make_small(a, 4);
+	ck_assert_uint_eq(fds(), 40);
+	ck_assert_uint_eq(world_totals(w).packed_bytes, 112);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(the_order_of_eviction_is_kept)
+{
+	uint32_t a;
+
+	begin(50, 64 * PAGE);
+	a = connect_as(w, 1000);
+	map_and_release(a, 1, 36);
+	for (unsigned int id = 36; id > 0; id--) /* the last are the oldest now */
+		release(w, a, id, 1, 0);
+	configure(44, w->config.capacity);
+	ck_assert_uint_eq(fds(), 35);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 5);
+	ck_assert_uint_eq(counter_as(w, a, "counter.dropped"), 0);
+	create(w, a, 100, 40 * PAGE);
+	ck_assert_uint_gt(counter_as(w, a, "counter.dropped"), 0);
+	ck_assert(exists(w, 1));
+	ck_assert(!exists(w, 36));
+	for (unsigned int id = 1; id < 36; id++)
+		ck_assert(exists(w, id) || !exists(w, id + 1));
+	world_end(w);
+}
+END_TEST
+
+START_TEST(its_owner_is_charged_less_and_a_holder_counts_less)
+{
+	uint32_t a, b;
+
+	begin(50, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	fill(b, 32);
+	make_small(a, 1);
+	ck_assert_uint_eq(counter_as(w, a, "uids.1000.bytes"), PAGE);
+	ck_assert_uint_eq(counter_as(w, a, "uids.1000.descriptors"), 1);
+	create(w, b, 2, 100); /* 41 of 50 */
+	ck_assert(is_packed(a, 1));
+	ck_assert_uint_eq(counter_as(w, a, "uids.1000.bytes"), 112);
+	ck_assert_uint_eq(counter_as(w, a, "uids.1000.descriptors"), 0);
+	ck_assert_int_eq(simple(w, a, WIRE_STAT, 1), 0);
+	ck_assert_uint_eq(world_last(w)->items[0].charged_bytes, 112);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(the_hand_goes_over_a_big_table_in_steps)
+{
+	enum { MANY = 4 * REPACK_LOOK_MAX };
+	unsigned int ticks = 0;
+	uint32_t a;
+
+	w->unchecked = true; /* else this takes long */
+	begin(100, UINT64_C(1) << 30);
+	a = connect_as(w, 1000);
+	for (unsigned int id = 1; id <= MANY; id++)
+		pack_in(a, id, 100);
+	fill(a, 76); /* 80 of 100 */
+	make_small(a, MANY + 1);
+	while (core_deadline(w->core) <= w->now) {
+		ck_assert_uint_lt(ticks++, 10);
+		world_tick(w, 0);
+	}
+	ck_assert_uint_ge(ticks, 2);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 1);
+	ck_assert_uint_eq(fds(), 80);
+	core_check(w->core);
+	world_end(w);
+}
+END_TEST
+
 /* ---- over a crash ---- */
 
 START_TEST(an_heir_finds_small_objects_where_they_are)
@@ -190,15 +541,15 @@ START_TEST(an_heir_finds_small_objects_where_they_are)
 
 	begin(50, 4096 * PAGE);
 	a = connect_as(w, 1000);
-	map_and_release(a, 1, 30);
-	for (unsigned int id = 31; id <= 60; id++)
-		ck_assert_int_eq(pack_in(a, id, 100), 0);
-	ck_assert_uint_eq(fds(), 3 + 1 + 30);
+	map_and_release(a, 1, 60);
+	ck_assert_uint_eq(fds(), 40);
 	world_crash(w);
 	reconcile(w, a, NULL, 0);
 	root = connect_as(w, 0);
 	for (unsigned int id = 1; id <= 60; id++)
-		ck_assert(is_packed(root, id) == (id > 30)); /* and its bytes are right */
+		is_packed(root, id); /* and its bytes are right */
+	finish();
+	ck_assert_uint_le(fds(), 40);
 	world_end(w);
 }
 END_TEST
@@ -234,6 +585,7 @@ static void set_the_scene(void)
 static void event_put(void) { pack_in(0, 90, 100); }
 static void event_delete(void) { simple(w, 0, WIRE_DELETE, 320); }
 static void event_map(void) { get(w, 0, 321, 0, WIRE_GET_MAP); }
+static void event_repack(void) { configure(45, w->config.capacity); }
 
 static void event_move_together(void)
 {
@@ -243,7 +595,7 @@ static void event_move_together(void)
 }
 
 static void (*const events[])(void) = {
-	event_put, event_delete, event_map, event_move_together,
+	event_put, event_delete, event_map, event_repack, event_move_together,
 };
 
 /* What an heir does with descriptors: those that the tables do not name are closed. */
@@ -320,6 +672,19 @@ int main(void)
 		objects_are_moved_together_and_keep_their_bytes,
 		an_object_that_goes_while_it_is_moved_takes_no_place,
 		who_maps_an_object_takes_it_out_of_the_pack,
+		above_four_fifths_idle_objects_go_back,
+		creates_and_offers_go_there_too,
+		what_is_mapped_stays,
+		one_event_moves_sixteen_and_the_next_goes_on_at_once,
+		who_needs_a_descriptor_has_nothing_evicted_while_one_is_idle,
+		clients_get_the_descriptors_of_idle_objects,
+		an_object_that_is_mapped_meanwhile_stays_where_it_is,
+		an_object_that_goes_meanwhile_gives_its_place_back,
+		a_copy_that_failed_is_tried_again_later,
+		a_full_store_takes_no_slab_for_it,
+		the_order_of_eviction_is_kept,
+		its_owner_is_charged_less_and_a_holder_counts_less,
+		the_hand_goes_over_a_big_table_in_steps,
 		an_heir_finds_small_objects_where_they_are,
 	};
 	Suite *suite = suite_create("pack");

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core/repack.h - idle small objects give their descriptors back (R19)
+ *
+ * Whoever maps a small object gets a memfd of its own for it, and so does who
+ * creates or offers one.  When descriptors are short, and nobody maps such an object
+ * any more, its bytes are copied into the pack and the memfd is closed.
+ *
+ * An object is *idle* while it is sealed, small, has a memfd, and is neither mapped
+ * nor about to be.  How many are is counted; which ones are, a hand finds out that
+ * goes over the object table as that of a clock, so that an object costs no list.
+ * One event looks at REPACK_LOOK_MAX objects at the most and begins to move
+ * REPACK_MAX; what is left is for the next, which comes at once.  When the hand has
+ * been everywhere and found no object that has a place in the pack, it rests until
+ * there is another idle one, a free slot, or room for a slab.
+ *
+ * While the copy is on its way the object is where it was, and may be read, mapped,
+ * evicted or deleted.  Mapped, wanted mapped, or gone when the answer comes: it does
+ * not move, and the copy is given back.
+ */
+#ifndef CORE_REPACK_H
+#define CORE_REPACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+struct move;
+
+#define REPACK_MAX      16
+#define REPACK_LOOK_MAX 1024
+
+struct repack {
+	uint32_t hand;         /* next object to look at */
+	uint32_t n_idle;       /* idle objects, but for those that are */
+	uint32_t n_moving;     /* on their way */
+	uint32_t n_begun, n_looked; /* in this event */
+	uint32_t n_fruitless;  /* looked at since something was found */
+	uint64_t least_room;   /* that there was for a slab since then, */
+	bool resting;          /* and with no more than that nothing is to be found */
+	int64_t retry_ns;      /* a copy failed: none before this */
+};
+
+/* Its pins, state or memory changed: is it idle now? */
+void repack_reconsider(struct core *core, uint32_t o);
+/* There is a place in the pack where there was none. */
+void repack_wake(struct core *core);
+
+enum repack_result {
+	REPACK_NONE,  /* nothing can be moved */
+	REPACK_BEGUN, /* some are on their way: ask again whether that is enough */
+	REPACK_LATER, /* this event has done enough: the next one goes on */
+};
+
+/* Begin to move idle objects until n descriptors come of it.
+ * @keep: so many bytes stay free beside a new slab */
+enum repack_result repack_begin(struct core *core, uint32_t n, uint64_t keep);
+/* The copy is there, or could not be made. */
+void repack_done(struct core *core, const struct move *move, int result);
+
+/* The event ends, and nobody waits for room: are more than four fifths of the descriptors in use? */
+void repack_plan(struct core *core);
+int64_t repack_deadline(const struct core *core);
+
+#endif
