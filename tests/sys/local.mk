@@ -20,6 +20,7 @@ sys_tests = \
 	tests/sys/private-broker-tells-the-service-manager.sh \
 	tests/sys/private-broker-waits-for-its-last-connection.sh \
 	tests/sys/readme-transcript-is-true.sh \
+	tests/sys/idle-objects-give-their-descriptors-back.sh \
 	tests/sys/small-objects-need-no-descriptors.sh \
 	tests/sys/system-broker-becomes-its-own-user.sh \
 	tests/sys/system-broker-without-its-user-says-how-to-make-it.sh \
@@ -38,6 +39,9 @@ sys_tests = \
 TESTS += $(sys_tests)
 EXTRA_DIST += $(sys_tests)
 
+check_PROGRAMS += tests/sys/idle-objects
+tests_sys_idle_objects_SOURCES = tests/sys/client-test.h tests/sys/idle-objects.c
+tests_sys_idle_objects_LDADD = src/client/libostore.la
 check_PROGRAMS += tests/sys/small-objects
 tests_sys_small_objects_SOURCES = tests/sys/client-test.h tests/sys/small-objects.c
 tests_sys_small_objects_LDADD = src/client/libostore.la
