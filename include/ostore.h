@@ -11,9 +11,9 @@
  * own are the OSTORE_E* macros below.
  *
  * Threads: every function may be called from any thread at any time, with two
- * exceptions: ostore_close() must be the last call on a connection, and one
- * handle must not be released, nor one subscription used, by two threads at once.  The library installs no
- * signal handler.  It has one thread of its own, the service thread, while many releases follow each
+ * exceptions: no call may begin on a connection once ostore_close() has (ostore_shutdown() has no
+ * such rule), and one handle must not be released, nor one subscription used, by two threads at
+ * once.  The library installs no signal handler.  It has one thread of its own, the service thread, while many releases follow each
  * other (see ostore_options.no_service_thread).
  *
  * Fork: after fork(2) the child may use its parent's connections and handles;
@@ -100,8 +100,14 @@ struct ostore_options {
 int ostore_connect(struct ostore **connp, const char *address, const struct ostore_options *options);
 
 /* End a connection and return all that it holds.  Handles of it stay valid for
- * reading what they map until they are released. */
+ * reading what they map until they are released.  Calls of other threads that wait on it end at
+ * once, as by ostore_shutdown(), and it returns when they have. */
 void ostore_close(struct ostore *conn);
+
+/* The same, but conn stays valid, and ostore_close() is still to come: calls that wait on it, in
+ * whatever thread, and all later ones, fail with -ECONNREFUSED.  Requests that were begun are
+ * reported by ostore_dispatch() with it. */
+void ostore_shutdown(struct ostore *conn);
 
 /* The sentence for the last failure of the calling thread, never NULL.  Valid
  * until the thread's next call into the library.  conn is only a hint. */

@@ -31,6 +31,7 @@ ostore_async_links = \
 ostore_connect_links = \
 	man/links/ostore_address.3 \
 	man/links/ostore_close.3 \
+	man/links/ostore_shutdown.3 \
 	man/links/ostore_strerror.3 \
 	man/links/ostore_version.3 \
 	$(NULL)

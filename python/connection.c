@@ -108,6 +108,17 @@ static PyObject *connection_close(PyObject *self, PyObject *unused)
 {
 	struct connection *connection = (struct connection *)self;
 
+	/* What waits in other threads is woken; the last to leave closes. */
+	if (!connection->closing && connection->n_calls > 0) {
+		struct ostore *ostore = connection_enter(connection);
+
+		connection->closing = true;
+		Py_BEGIN_ALLOW_THREADS
+		ostore_shutdown(ostore);
+		Py_END_ALLOW_THREADS
+		connection_leave(connection);
+		Py_RETURN_NONE;
+	}
 	connection->closing = true;
 	close_if_unused(connection);
 	Py_RETURN_NONE;
@@ -456,7 +467,7 @@ static PyObject *connection_delete(PyObject *self, PyObject *args)
 
 static PyMethodDef connection_methods[] = {
 	{"close", connection_close, METH_NOARGS,
-		"close() -> None\n\nEnd the connection, after the calls that are under way (ostore_close)."},
+		"close() -> None\n\nEnd the connection, and the calls that are under way (ostore_shutdown, ostore_close)."},
 	{"put", connection_put, METH_VARARGS,
 		"put(pieces, id, name, metadata, mode, timeout, attributes, /) -> Object\n\n"
 		"Copy a list of buffers, each to a multiple of ALIGN (ostore_put, ostore_putv)."},

@@ -46,6 +46,10 @@ class Requests:
             self._leave(loop)
             return request
         self._under_way.add(request)
+        if self._closed:  # close() may not have seen it
+            self._under_way.discard(request)
+            self._leave(loop)
+            raise BrokerUnavailable("the connection was closed")
         if loop not in self._watching:
             self._watching[loop] = descriptor = self._connection.poll_fd()
             loop.add_reader(descriptor, self._dispatch)

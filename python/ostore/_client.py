@@ -145,7 +145,8 @@ class Client:
     def close(self):
         """close() -> None
 
-        End the connection. Views of objects stay valid. Wraps ostore_close(3).
+        End the connection. Views of objects stay valid; whoever waits on it, in any
+        thread, is told BrokerUnavailable. Wraps ostore_close(3).
         """
         while self._recent:
             self._forget(self._recent.popleft())

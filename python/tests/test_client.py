@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a client does with objects, names and references, in one process."""
 
+import asyncio
 import copy
 import dataclasses
 import gc
@@ -433,22 +434,35 @@ class Clients(support.BrokerTest):
         with self.assertRaises(ConnectionError):
             other.stats()
 
-    def test_that_are_closed_let_calls_of_other_threads_end(self):
+    def test_that_are_closed_end_the_calls_of_other_threads(self):
         other = ostore.Client(self.client.address)
+        shared = other.create(64)
+        writer = self.client.open_draft(shared.share())
+        absent = ostore.ObjectRef("78" * 16)
+        calls = [
+            lambda: other.get(absent),
+            lambda: other.wait([absent]),
+            lambda: shared.seal(),
+            lambda: next(other.events()),
+            lambda: asyncio.run(other.get_async(absent)),
+        ]
         results = []
 
-        def wait():
-            try:
-                other.get(ostore.ObjectRef("78" * 16), timeout=1)
-            except ostore.Error as error:
-                results.append(error)
+        def call(wait):
+            with self.assertRaisesRegex(ostore.BrokerUnavailable, "closed") as caught:
+                wait()
+            results.append(caught.exception)
 
-        thread = threading.Thread(target=wait)
-        thread.start()
-        time.sleep(0.1)
+        threads = [threading.Thread(target=call, args=[wait], daemon=True) for wait in calls]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        self.assertEqual(results, [])
         other.close()
-        thread.join()
-        self.assertIsInstance(results[0], (ostore.GetTimeoutError, ostore.BrokerUnavailable))
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(len(results), len(calls))
+        writer.close()
 
     def test_report_the_state_of_the_store(self):
         before = ostore.stats()

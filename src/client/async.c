@@ -661,7 +661,7 @@ size_t ostore_dispatch(struct ostore *conn, struct ostore_request **requests, si
 	if (!conn || !requests)
 		return 0;
 	async = &conn->async;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	while (conn->state == CONNECTION_GREETING)
 		pthread_cond_wait(&conn->changed, &conn->lock);
 	read_signal(conn);
@@ -704,7 +704,7 @@ void ostore_cancel(struct ostore_request *request)
 	if (!request)
 		return;
 	conn = request->conn;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	async_cancel(request);
 	connection_leave(conn);
 }
@@ -759,7 +759,7 @@ int ostore_get_end(struct ostore_request *request, struct ostore_object **object
 	if (r < 0)
 		return r;
 	conn = request->conn;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	if (!request->done) {
 		r = fail(-EINVAL, "get: the request is under way; ostore_dispatch() reports its end");
 		connection_leave(conn);
@@ -787,7 +787,7 @@ int ostore_wait_end(struct ostore_request *request, bool *ready)
 	if (r < 0)
 		return r;
 	conn = request->conn;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	if (!request->done) {
 		r = fail(-EINVAL, "wait: the request is under way; ostore_dispatch() reports its end");
 		connection_leave(conn);

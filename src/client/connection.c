@@ -5,7 +5,9 @@
  * It ends in one of three ways.  ostore_close() tells nobody: the socket's end
  * is message enough, and the broker takes back everything.  When the broker
  * hangs up, or cannot be understood, the connection is dead: its calls fail, now
- * and later, with one and the same sentence.  In all cases what is mapped stays
+ * and later, with one and the same sentence.  ostore_shutdown() is such a death,
+ * wished for; ostore_close() dies it too where other threads are still inside, and
+ * waits until they have left.  In all cases what is mapped stays
  * mapped, because the mapping itself keeps the pages alive, until the caller
  * releases its handles; the last handle of a closed connection frees it.
  */
@@ -274,13 +276,19 @@ void connection_lost(struct ostore *conn)
 		conn->address);
 }
 
+void connection_lock(struct ostore *conn)
+{
+	pthread_mutex_lock(&conn->lock);
+	conn->n_inside++;
+}
+
 int connection_enter(struct ostore *conn)
 {
 	int r;
 
 	if (!conn)
 		return fail(-EINVAL, "no connection: ostore_connect() comes first");
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	if (conn->state == CONNECTION_OPEN)
 		return 0;
 	while (conn->state == CONNECTION_GREETING)
@@ -293,7 +301,7 @@ int connection_enter(struct ostore *conn)
 		r = fail(conn->death, "%s", conn->obituary.bytes);
 	else
 		r = fail(-ECONNREFUSED, "the connection to the broker at %s was closed", conn->address);
-	pthread_mutex_unlock(&conn->lock);
+	connection_leave(conn);
 	return r;
 }
 
@@ -301,6 +309,8 @@ void connection_leave(struct ostore *conn)
 {
 	bool last = conn->state == CONNECTION_CLOSED && conn->n_handles == 0;
 
+	if (--conn->n_inside == 1)
+		pthread_cond_broadcast(&conn->changed); /* for who closes */
 	pthread_mutex_unlock(&conn->lock);
 	if (last) {
 		fork_forget(conn);
@@ -341,11 +351,33 @@ int ostore_connect(struct ostore **connp, const char *address, const struct osto
 	return 0;
 }
 
+/* Lock held, dropped while another thread greets. */
+static void shut_down(struct ostore *conn)
+{
+	while (conn->state == CONNECTION_GREETING)
+		pthread_cond_wait(&conn->changed, &conn->lock);
+	connection_die(conn, -ECONNREFUSED, "the connection to the broker at %s was closed",
+		conn->address);
+}
+
+void ostore_shutdown(struct ostore *conn)
+{
+	if (!conn)
+		return;
+	connection_lock(conn);
+	shut_down(conn);
+	connection_leave(conn);
+}
+
 void ostore_close(struct ostore *conn)
 {
 	if (!conn)
 		return;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
+	if (conn->n_inside > 1)
+		shut_down(conn);
+	while (conn->n_inside > 1)
+		pthread_cond_wait(&conn->changed, &conn->lock);
 	conn->state = CONNECTION_CLOSED;
 	cleanup_closep(&conn->call_fd);
 	cleanup_closep(&conn->service_fd);

@@ -48,7 +48,7 @@ enum connection_state {
 
 struct ostore {
 	pthread_mutex_t lock; /* rank 2 */
-	pthread_cond_t changed; /* state left GREETING */
+	pthread_cond_t changed; /* state left GREETING, or n_inside is 1 */
 	struct ostore *next; /* in the registry; under its lock */
 	char *address;
 	uid_t uid;           /* that the broker sees */
@@ -59,6 +59,7 @@ struct ostore {
 	int death;           /* DEAD: the negative errno for every call from now on */
 	struct text obituary;
 	size_t n_handles;    /* struct ostore_objects that point here */
+	unsigned int n_inside; /* threads in a public function, from where they have the lock */
 
 	/* what the hello said */
 	uint64_t generation;
@@ -110,6 +111,9 @@ struct ostore {
  * Return: 0 with conn->lock held, or a negative errno with a sentence and no lock. */
 int connection_enter(struct ostore *conn);
 
+/* Begin one that makes no request, whatever the state of the connection. */
+void connection_lock(struct ostore *conn);
+
 /* Lock held.  The broker is gone (-ECONNREFUSED) or talks nonsense (-EPROTO):
  * all calls in flight fail, all later ones will.  Only the first death counts. */
 void connection_die(struct ostore *conn, int error, const char *format, ...)
@@ -118,7 +122,7 @@ void connection_die(struct ostore *conn, int error, const char *format, ...)
 /* The usual death: nobody is at the other end. */
 void connection_lost(struct ostore *conn);
 
-/* Lock held; drops it for good, and frees a closed connection without handles. */
+/* End what connection_enter() or connection_lock() began: drops the lock for good, and frees a closed connection without handles. */
 void connection_leave(struct ostore *conn);
 
 /* connection_greet() - say hello on a fresh socket, and wait for the answer

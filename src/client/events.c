@@ -245,7 +245,7 @@ int ostore_next_event_end(struct ostore_request *request, struct ostore_event *e
 	if (!request || !event || request->kind != REQUEST_EVENT)
 		return fail(-EINVAL, "end of a request for an event: there is none, or no place for it");
 	conn = request->conn;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	s = request->subject;
 	if (!request->done) {
 		r = fail(-EINVAL, "next event: the request is under way; ostore_dispatch() reports its end");
@@ -278,7 +278,7 @@ void ostore_unsubscribe(struct ostore_subscription *subscription)
 	if (!subscription)
 		return;
 	conn = subscription->conn;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	if (subscription->request) {
 		async_cancel(subscription->request);
 		subscription->request->subject = NULL;

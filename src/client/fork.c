@@ -150,6 +150,7 @@ static void child(void)
 	for (struct ostore *conn = registry.list; conn; conn = conn->next) {
 		(void)pthread_cond_init(&conn->changed, NULL);
 		draft_forget_all(conn);
+		conn->n_inside = 0; /* the parent's threads */
 		if (conn->state == CONNECTION_OPEN)
 			become_child(conn);
 		pthread_mutex_unlock(&conn->lock);

@@ -327,7 +327,7 @@ int ostore_dup(struct ostore_object *object, struct ostore_object **objectp)
 	if (!object || !objectp)
 		return fail(-EINVAL, "dup: no object, or no place for it");
 	conn = object->conn;
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	if (draft_is_open(object))
 		r = fail(-EINVAL, "dup: a draft has one handle; seal it first");
 	else
@@ -339,7 +339,7 @@ int ostore_dup(struct ostore_object *object, struct ostore_object **objectp)
 /* As connection_enter(), but for the dead too, and without a sentence. */
 static void release_begin(struct ostore *conn)
 {
-	pthread_mutex_lock(&conn->lock);
+	connection_lock(conn);
 	while (conn->state == CONNECTION_GREETING)
 		pthread_cond_wait(&conn->changed, &conn->lock);
 	if (conn->state == CONNECTION_CHILD)

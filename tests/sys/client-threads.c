@@ -282,6 +282,58 @@ static void threads_wait_independently(void)
 	ostore_close(conn);
 }
 
+static void *get_what_never_comes(void *argument)
+{
+	struct ostore_object *object;
+	ostore_id id;
+
+	CHECK_INT(ostore_id_random(&id), 0);
+	CHECK_INT(ostore_get(argument, &id, 1, OSTORE_FOREVER, 0, &object), -ECONNREFUSED);
+	CHECK(strstr(ostore_strerror(argument), "was closed"));
+	return NULL;
+}
+
+static void *wait_for_an_event(void *argument)
+{
+	struct ostore_event event;
+
+	CHECK_INT(ostore_next_event(argument, OSTORE_FOREVER, &event), -ECONNREFUSED);
+	return NULL;
+}
+
+/* In both ways that there are. */
+static void closing_ends_the_waits_of_others(void)
+{
+	for (int way = 0; way < 2; way++) {
+		struct ostore *conn = connect_or_die();
+		struct ostore_subscription *subscription;
+		struct ostore_request *request, *reported;
+		struct ostore_object *object = NULL;
+		pthread_t threads[N_THREADS];
+		ostore_id id;
+
+		CHECK_INT(ostore_subscribe(conn, OSTORE_EVENTS_NEW, &subscription), 0);
+		CHECK_INT(ostore_id_random(&id), 0);
+		CHECK_INT(ostore_get_begin(conn, &id, 1, OSTORE_FOREVER, 0, NULL, &request), 0);
+		CHECK_INT(pthread_create(&threads[0], NULL, wait_for_an_event, subscription), 0);
+		for (int i = 1; i < N_THREADS; i++)
+			CHECK_INT(pthread_create(&threads[i], NULL, get_what_never_comes, conn), 0);
+		usleep(100000);
+		if (way == 0) {
+			ostore_shutdown(conn);
+			ostore_shutdown(conn);
+			CHECK_INT(ostore_dispatch(conn, &reported, 1), 1);
+			CHECK(reported == request);
+			CHECK_INT(ostore_get(conn, &id, 1, 0, 0, &object), -ECONNREFUSED);
+		}
+		ostore_close(conn);
+		for (int i = 0; i < N_THREADS; i++)
+			pthread_join(threads[i], NULL);
+		CHECK_INT(ostore_get_end(request, &object), -ECONNREFUSED);
+		ostore_unsubscribe(subscription);
+	}
+}
+
 #define HUGE_BATCH 40000
 
 struct batch {
@@ -616,6 +668,7 @@ static void a_cancel_dies_with_the_worker(void)
 static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(threads_wait_independently),
+	TEST(closing_ends_the_waits_of_others),
 	TEST(huge_batches_share_the_socket),
 	TEST(a_signal_ends_a_wait),
 	TEST(descriptors_are_closed_once_mapped),
