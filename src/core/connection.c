@@ -129,7 +129,7 @@ static void give_back(struct core *core, uint32_t conn, uint32_t most)
 void connection_end(struct core *core, uint32_t conn)
 {
 	leave(core, conn);
-	give_back(core, conn, core->resumed ? CORE_GIVE_BACK : UINT32_MAX);
+	give_back(core, conn, core->resumed ? core->config.give_back : UINT32_MAX);
 }
 
 void connections_give_back(struct core *core)
@@ -137,7 +137,7 @@ void connections_give_back(struct core *core)
 	struct connection *connection = list_first(&core->dying, struct connection, dying_link);
 
 	if (connection)
-		give_back(core, connection - core->connections, CORE_GIVE_BACK);
+		give_back(core, connection - core->connections, core->config.give_back);
 }
 
 /* ---- hello ---- */

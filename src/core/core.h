@@ -51,7 +51,7 @@
  *      RELEASE of an id then takes from the deleted object first.  Deleting
  *      one's own draft aborts it.
  *  R6  A connection that ends gives back its holdings, drafts, waiting requests.
- *      More than CORE_GIVE_BACK holdings go in steps, each of them a core_tick().
+ *      More than config.give_back holdings go in steps of so many, each of them a core_tick().
  *      Names and leases stay.  A lease (of a token, on an object) ends transit_lease after
  *      LEASE or LOAD last named it; an item of these that fails stops no other.
  *  R7  GET waits until all its ids are sealed and readable, in order of arrival
@@ -177,7 +177,8 @@
 #define CORE_BATCH_MAX   65536 /* items of one request in several packets; more: violation */
 #define CORE_EVENTS_MAX 65536 /* notes of events that are kept, unless configured */
 #define CORE_SUBSCRIBE_MAX 4  /* waiting SUBSCRIBEs of one connection */
-#define CORE_GIVE_BACK 2048   /* holdings that one event gives back: about half a millisecond */
+#define CORE_GIVE_BACK 2048   /* holdings that one event gives back, unless configured: about half
+                                 a millisecond */
 #define CORE_FRAME_BYTES 65536 /* of the pack (R19); a multiple of every page size that counts */
 #define CORE_SLABS_MIN   64 /* no pack while capacity is less than so many slabs */
 #define CORE_NO_CONN     UINT32_MAX
@@ -219,6 +220,7 @@ struct core_config {
 	size_t n_quotas;
 	uint64_t arena_base;       /* first start only */
 	uint8_t hash_key[16];      /* first start only */
+	uint32_t give_back;        /* holdings that one event gives back; 0: CORE_GIVE_BACK */
 };
 
 /* ---- life ---- */

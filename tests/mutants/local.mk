@@ -63,5 +63,6 @@ EXTRA_DIST += \
 	tests/mutants/61-who-needs-a-descriptor-evicts-for-it.patch \
 	tests/mutants/62-copy-that-failed-is-believed.patch \
 	tests/mutants/63-idle-objects-keep-their-descriptors.patch \
+	tests/mutants/64-rest-of-an-ended-client-waits-for-a-tick.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -25,6 +25,8 @@
 	X(CONNECTS_REFUSED, "connects refused")                                             \
 	X(CLIENT_DEATHS, "client deaths")                                                   \
 	X(CLIENT_DEATHS_WAITING, "client deaths with requests under way")                   \
+	X(GIVEN_BACK_IN_STEPS, "holdings given back in several steps")                      \
+	X(DRAFTS_IN_STEPS, "  of them drafts")                                              \
 	X(FORKS, "forks")                                                                   \
 	X(FORKS_BEFORE_RECONCILE, "forks of parents that had not reconciled")               \
 	X(IDENTIFIES, "forked children identified")                                         \

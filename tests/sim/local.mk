@@ -7,6 +7,8 @@ tests_sim_sim_SOURCES = \
 	tests/sim/coverage.h \
 	tests/sim/kernel.c \
 	tests/sim/kernel.h \
+	tests/sim/leftover.c \
+	tests/sim/leftover.h \
 	tests/sim/model-effect.c \
 	tests/sim/model-events.c \
 	tests/sim/model-heir.c \

@@ -756,7 +756,7 @@ static void check_holders(const struct model *m, int object, const struct wire_r
 		}
 	}
 	for (int i = 0; i < CONNS; i++)
-		if (m->conns[i].live) {
+		if (m->conns[i].live || m->conns[i].dying) {
 			conn_refs -= m->conns[i].refs[object];
 			conn_pins -= m->conns[i].pins[object];
 		}
@@ -1410,12 +1410,14 @@ static void settle_totals(struct model *m, const struct core *core)
 	metadata = totals.metadata_bytes;
 	compare("bytes", totals.charged_bytes + metadata + totals.freeing_bytes + totals.pool_bytes,
 		model_used_bytes(m));
-	if (core_deadline(core) > model_deadline(m))
+	if (core_deadline(core) > m->now && core_deadline(core) > model_deadline(m))
 		broken("core_deadline() is later than something that must happen");
 }
 
 void model_settle(struct model *m, const struct core *core)
 {
+	if (m->ticked && m->step_due && !m->step_taken && !m->lossy)
+		broken("R6: a connection has ended, and a tick gives nothing more of it back");
 	settle_waits(m);
 	model_check_subscribers(m);
 	settle_objects(m);
@@ -1432,8 +1434,8 @@ void model_settle(struct model *m, const struct core *core)
 	if (m->lossy) {
 		m->lossy = false;
 		for (int i = 0; i < CONNS; i++)
-			m->lossy |= m->conns[i].live &&
-				(m->conns[i].resume_due || m->conns[i].resuming);
+			m->lossy |= m->conns[i].dying || (m->conns[i].live &&
+				(m->conns[i].resume_due || m->conns[i].resuming));
 		if (!m->lossy) {
 			memset(m->blurred, 0, sizeof m->blurred);
 			m->hidden = 0;

@@ -86,6 +86,9 @@ void model_death(struct model *m, bool lossy)
 void model_heir_begin(struct model *m)
 {
 	memset(m->roles, 0, sizeof m->roles);
+	for (int i = 0; i < CONNS; i++)
+		if (m->conns[i].dying) /* the heir gives back all at once */
+			model_give_back(m, i);
 	for (int i = 0; i < OBJECTS; i++)
 		m->objects[i].named = false;
 	for (int i = 0; i < CONNS; i++)
@@ -161,6 +164,7 @@ static void end_conns(struct model *m)
 			continue;
 		if (!c->ending)
 			broken("connection %d has not survived the worker", i);
+		model_leave(m, i);
 		model_give_back(m, i);
 	}
 }

@@ -26,6 +26,7 @@ void model_delete(struct model *m, int object);
 void model_abort(struct model *m, int object);
 void model_stop_waiting(struct model *m, int object, int status);
 void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, uint32_t *pins);
+void model_leave(struct model *m, uint32_t conn);
 void model_give_back(struct model *m, uint32_t conn);
 void model_end_wait(struct model *m, int wait);
 uint64_t model_metadata_charge(uint32_t size);

@@ -20,7 +20,7 @@ static uid_t payer(struct model *m, int object)
 	for (int i = 0; i < CONNS; i++) {
 		const struct conn *c = &m->conns[i];
 
-		if (!c->live || !(c->pins[object] || (!memory && c->refs[object])))
+		if (!(c->live || c->dying) || !(c->pins[object] || (!memory && c->refs[object])))
 			continue;
 		if (c->uid == o->uid)
 			return o->uid;

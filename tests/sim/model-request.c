@@ -24,11 +24,10 @@ static uint32_t conns_of(const struct model *m, uid_t uid, uint32_t *all)
 	uint32_t n = 0;
 
 	*all = 0;
-	for (int i = 0; i < CONNS; i++)
-		if (m->conns[i].live) {
-			++*all;
-			n += m->conns[i].uid == uid;
-		}
+	for (int i = 0; i < CONNS; i++) {
+		*all += m->conns[i].live || m->conns[i].dying; /* its place is not free yet */
+		n += m->conns[i].live && m->conns[i].uid == uid;
+	}
 	return n;
 }
 
@@ -48,7 +47,7 @@ static void new_conn(struct model *m, uint32_t conn, uint64_t life)
 {
 	struct conn *c = &m->conns[conn];
 
-	if (conn >= CONNS || c->live)
+	if (conn >= CONNS || c->live || c->dying)
 		broken("connection index %u is beyond max_connections, or taken", conn);
 	memset(c, 0, sizeof *c);
 	c->live = true;
@@ -88,7 +87,7 @@ void model_connected(struct model *m, const struct core_peer *peer, int result, 
 void model_disconnect(struct model *m, uint32_t conn)
 {
 	COVER(m, CLIENT_DEATHS);
-	model_give_back(m, conn);
+	model_leave(m, conn);
 }
 
 void model_forked(struct model *m, uint32_t parent, uint32_t child, int fd)

@@ -165,7 +165,7 @@ uint64_t model_refs(const struct model *m, int object)
 		refs = o->hold + (o->name != NAME_NONE);
 
 	for (int i = 0; i < CONNS; i++)
-		if (m->conns[i].live)
+		if (m->conns[i].live || m->conns[i].dying)
 			refs += m->conns[i].refs[object];
 	for (int i = 0; i < MODEL_NAMES; i++)
 		refs += m->names[i].used && m->names[i].object == object;
@@ -179,7 +179,7 @@ uint64_t model_pins(const struct model *m, int object)
 	uint64_t pins = 0;
 
 	for (int i = 0; i < CONNS; i++)
-		if (m->conns[i].live)
+		if (m->conns[i].live || m->conns[i].dying)
 			pins += m->conns[i].pins[object];
 	return pins;
 }
@@ -406,32 +406,88 @@ void model_release(struct model *m, uint32_t conn, int object, uint32_t *refs, u
 		model_holders_changed(m, object);
 }
 
-/* R6 */
-void model_give_back(struct model *m, uint32_t conn)
+/* ---- the end of a connection (R6) ---- */
+
+/* It waits for nothing any more, but has what it held. */
+void model_leave(struct model *m, uint32_t conn)
 {
-	struct conn *c = &m->conns[conn];
-
-	c->live = false;
-	for (int i = 0; i < OBJECTS; i++) {
-		struct object *o = &m->objects[i];
-		bool held = c->refs[i] || c->pins[i];
-
-		c->refs[i] = c->pins[i] = 0;
-		if (!o->live)
-			continue;
-		if (o->state == OBJECT_DRAFT && o->creator == conn && !o->deleted)
-			model_abort(m, i);
-		else if (held)
-			model_holders_changed(m, i);
-		if (o->creator == conn)
-			o->creator = CORE_NO_CONN;
-	}
+	m->conns[conn].live = false;
+	m->conns[conn].dying = true;
 	for (uint32_t i = 0; i < m->n_waits; i++)
 		if (m->waits[i].used && m->waits[i].conn == conn) {
 			if (!m->waits[i].asleep)
 				COVER(m, CLIENT_DEATHS_WAITING);
 			model_end_wait(m, i);
 		}
+}
+
+static void give_back_one(struct model *m, uint32_t conn, int object)
+{
+	struct object *o = &m->objects[object];
+	struct conn *c = &m->conns[conn];
+	bool held = c->refs[object] || c->pins[object];
+
+	c->refs[object] = c->pins[object] = 0;
+	if (!o->live)
+		return;
+	if (o->state == OBJECT_DRAFT && o->creator == conn && !o->deleted)
+		model_abort(m, object);
+	else if (held)
+		model_holders_changed(m, object);
+}
+
+void model_give_back(struct model *m, uint32_t conn)
+{
+	m->conns[conn].live = m->conns[conn].dying = false;
+	for (int i = 0; i < OBJECTS; i++) {
+		give_back_one(m, conn, i);
+		if (m->objects[i].creator == conn)
+			m->objects[i].creator = CORE_NO_CONN;
+	}
+}
+
+static uint32_t n_held(const struct conn *c)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < OBJECTS; i++)
+		n += c->refs[i] || c->pins[i];
+	return n;
+}
+
+/* Which of its holdings go first is the core's business, and in a tick, which connection's; how
+ * many go is not. */
+void model_given_back(struct model *m, uint32_t conn, const struct leftover *left)
+{
+	struct conn *c = &m->conns[conn];
+	uint32_t before = n_held(c), due = 0;
+
+	if (!c->stepped || (m->ticked && !m->step_taken && left->n < before))
+		due = m->config.give_back ? m->config.give_back : CORE_GIVE_BACK;
+	m->step_taken |= c->stepped && due;
+	c->stepped = true;
+	if (!m->lossy && left->n != (before > due ? before - due : 0))
+		broken("R6: connection %u held %u objects and has ended, and holds %u after a step "
+		       "of %u", conn, before, left->n, due);
+	if (left->n == 0) {
+		model_give_back(m, conn);
+		return;
+	}
+	for (int i = 0; i < OBJECTS; i++)
+		if ((c->refs[i] || c->pins[i]) && !left->holds[i]) {
+			COVER(m, GIVEN_BACK_IN_STEPS);
+			if (m->objects[i].state == OBJECT_DRAFT && m->objects[i].creator == conn)
+				COVER(m, DRAFTS_IN_STEPS);
+			give_back_one(m, conn, i);
+		}
+}
+
+bool model_is_giving_back(const struct model *m)
+{
+	for (int i = 0; i < CONNS; i++)
+		if (m->conns[i].dying)
+			return true;
+	return false;
 }
 
 void model_end_wait(struct model *m, int wait)
@@ -566,7 +622,7 @@ static bool has_deadline(const struct model *m, int wait)
 
 int64_t model_deadline(const struct model *m)
 {
-	int64_t deadline = INT64_MAX;
+	int64_t deadline = model_is_giving_back(m) ? m->now : INT64_MAX;
 
 	for (uint32_t i = 0; i < m->n_waits; i++)
 		if (m->waits[i].used && !m->waits[i].asleep && m->waits[i].deadline < deadline &&
@@ -592,6 +648,8 @@ void model_begin(struct model *m, int64_t now, int64_t realtime)
 	m->n_suspects = 0;
 	m->fd_wanted = false;
 	m->pack.begun = 0;
+	m->step_due = model_is_giving_back(m);
+	m->step_taken = false;
 }
 
 /* Those that write a draft have had time enough. */

@@ -67,6 +67,7 @@ struct object {
 	uint64_t sealed_event;
 	uint64_t idle_since; /* event since which it has neither reference nor pin; 0: it has */
 	uint64_t order;      /* of creation */
+	uint64_t sequence;   /* what the tables call it; 0: not known */
 	uint32_t creator;    /* connection; CORE_NO_CONN when that ended */
 	uint64_t life, serial; /* the request that made it, */
 	uint64_t sealed_life, sealed_serial; /* and the one that sealed it */
@@ -87,6 +88,8 @@ struct conn {
 	bool named;      /* what an heir finds */
 	bool child;      /* of a fork, has not said who it is */
 	bool ending;     /* the client is dead, and the worker died when it was told */
+	bool dying;      /* it is over, and some of what it held has not been given back, */
+	bool stepped;    /* but the first of it has */
 	uint64_t life;   /* never the same twice */
 	pid_t pid;
 	uid_t uid;
@@ -262,6 +265,9 @@ struct model {
 	uint64_t used_before;  /* bytes, when the last event ended */
 	uint32_t fds_before;
 	bool ticked;
+	bool step_due;         /* connections were dying when this event began: if it is a tick, one
+				  of them gives more back, */
+	bool step_taken;       /* and has */
 };
 
 /* The seed ends here; see world.c. */
@@ -276,6 +282,12 @@ void model_begin(struct model *model, int64_t now, int64_t realtime);
 /* After the core was asked. */
 void model_connected(struct model *model, const struct core_peer *peer, int result, uint32_t conn);
 void model_disconnect(struct model *model, uint32_t conn);
+/* After the core was told of anything: what a dying connection still has, as the tables say. */
+struct leftover {
+	bool holds[OBJECTS];
+	uint32_t n;
+};
+void model_given_back(struct model *model, uint32_t conn, const struct leftover *left);
 void model_request(struct model *model, uint32_t conn, const struct request *request);
 /* After a FORK. */
 void model_forked(struct model *model, uint32_t parent, uint32_t child, int fd);
@@ -341,6 +353,8 @@ uint64_t model_used_bytes(const struct model *model);
 uint32_t model_used_fds(const struct model *model);
 /* When something must happen by itself; INT64_MAX: never. */
 int64_t model_deadline(const struct model *model);
+/* Is there a connection of which not all has been given back? */
+bool model_is_giving_back(const struct model *model);
 /* References and pins of all holders together. */
 uint64_t model_refs(const struct model *model, int object);
 uint64_t model_pins(const struct model *model, int object);

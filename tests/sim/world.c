@@ -21,6 +21,7 @@
 #include "core/core.h"
 #include "core/tables.h"
 #include "kernel.h"
+#include "leftover.h"
 #include "model.h"
 #include "request.h"
 #include "rng.h"
@@ -97,6 +98,7 @@ struct world {
 	bool ending;
 	uint64_t stores_left; /* until the worker dies; 0: it lives */
 	uint64_t stores;      /* of this event */
+	uint64_t orders;      /* so many objects of the model are known by their number */
 	struct core_peer newborn; /* who is connecting, or being forked */
 	uint32_t parent;          /* of the fork; CORE_NO_CONN */
 };
@@ -580,14 +582,55 @@ static void restore_peer(struct world *w, uint32_t conn)
 		broken("core_restore_peer(%u) fails: %s", conn, strerror(-result));
 }
 
+/* ---- the tables ---- */
+
+static void look_at_tables(struct world *w, struct tables *tables)
+{
+	bool used;
+
+	if (tables_open(tables, &w->config, w->memory, w->memory_size, &used) < 0)
+		broken("the tables cannot be read");
+}
+
+static void learn_objects(struct world *w)
+{
+	struct tables tables;
+
+	if (w->orders == w->model.orders)
+		return;
+	w->orders = w->model.orders;
+	look_at_tables(w, &tables);
+	leftover_learn(&w->model, &tables);
+	tables_close(&tables);
+}
+
+/* What is left of those who are gone. */
+static void see_leftovers(struct world *w)
+{
+	struct tables tables;
+
+	if (!model_is_giving_back(&w->model))
+		return;
+	look_at_tables(w, &tables);
+	for (uint32_t i = 0; i < CONNS; i++) {
+		struct leftover left;
+
+		if (!w->model.conns[i].dying)
+			continue;
+		leftover_read(&left, &w->model, &tables, i);
+		if (left.n)
+			trace("    %u objects are still held by %u, who is gone\n", left.n, i);
+		model_given_back(&w->model, i, &left);
+	}
+	tables_close(&tables);
+}
+
 /* What the tables have in the pack. */
 static void heir_places(struct world *w)
 {
 	struct tables tables;
-	bool used;
 
-	if (tables_open(&tables, &w->config, w->memory, w->memory_size, &used) < 0)
-		broken("the tables cannot be read");
+	look_at_tables(w, &tables);
 	for (uint32_t o = 0; o < tables.header->objects_high; o++) {
 		const struct object_record *record = &tables.objects[o];
 		uint64_t offset;
@@ -758,6 +801,7 @@ static void heir(struct world *w, bool lossy)
 		client->has_tail = false;
 	}
 	take_effects(w, UINT32_MAX, &lossy);
+	learn_objects(w);
 	model_settle(&w->model, w->core);
 	core_check(w->core);
 }
@@ -870,6 +914,7 @@ static void run_event(struct world *w, struct event *event)
 	dispatch(w, event);
 	w->stores_left = 0;
 	w->newborn.call_fd = -1;
+	see_leftovers(w);
 	take_effects(w, most, &lossy);
 	request_spoil(&w->scratch);
 	if (most != UINT32_MAX) {
@@ -879,6 +924,7 @@ static void run_event(struct world *w, struct event *event)
 		heir(w, lossy);
 		return;
 	}
+	learn_objects(w);
 	model_settle(&w->model, w->core);
 	core_check(w->core);
 }
@@ -1528,7 +1574,8 @@ static void step(struct world *w)
 			run_simple(w, EVENT_DISCONNECT, i);
 			return;
 		}
-	if (core_deadline(w->core) <= w->now) {
+	if (core_deadline(w->core) <= w->now &&
+		!(model_is_giving_back(&w->model) && rng_chance(&w->rng, 600))) {
 		run_simple(w, EVENT_TICK, 0);
 		return;
 	}
@@ -1608,6 +1655,7 @@ static void draw_config(struct world *w)
 		.policy = rng_chance(rng, 500) ? "lru" : NULL,
 		.quotas = w->quotas,
 		.arena_base = UINT64_C(0x200000000000),
+		.give_back = rng_chance(rng, 500) ? rng_range(rng, 1, 4) : 0,
 	};
 	draw_quotas(w);
 	for (int i = 0; i < 16; i++)
@@ -1657,6 +1705,8 @@ static void calm(struct world *w)
 		while (w->clients[i].alive && w->clients[i].must_retry)
 			retry(w, i);
 	}
+	while (model_is_giving_back(&w->model))
+		run_simple(w, EVENT_TICK, 0);
 	while (w->n_jobs)
 		run_answer(w, rng_below(&w->rng, w->n_jobs));
 }
@@ -1687,6 +1737,7 @@ static void end(struct world *w)
 	calm(w);
 	read_events(w);
 	run_simple(w, EVENT_DISCONNECT, AUDITOR);
+	calm(w);
 	w->now += 400 * NS_PER_S;
 	run_simple(w, EVENT_TICK, 0);
 	calm(w);
