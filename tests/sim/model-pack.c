@@ -299,15 +299,19 @@ static bool has_copy(const struct model *m, int object)
 
 bool model_is_repacking(const struct model *m, int object)
 {
-	return has_copy(m, object) && model_is_idle(m, object);
+	return model_is_idle(m, object) && has_copy(m, object);
 }
 
 uint32_t model_n_repacking(const struct model *m)
 {
 	uint32_t n = 0;
 
-	for (int i = 0; i < OBJECTS; i++)
-		n += model_is_repacking(m, i);
+	for (int i = 0; i < MOVES; i++) {
+		const struct move *move = &m->pack.moves[i];
+
+		n += move->used && move->fd >= 0 && move->order == m->objects[move->object].order &&
+			model_is_idle(m, move->object);
+	}
 	return n;
 }
 

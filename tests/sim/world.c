@@ -1455,7 +1455,7 @@ static int random_client(struct world *w)
 	int chosen = -1;
 
 	for (int i = 1; i < CONNS; i++)
-		if (w->clients[i].alive && rng_below(&w->rng, ++n) == 0)
+		if (w->clients[i].alive && !w->clients[i].doomed && rng_below(&w->rng, ++n) == 0)
 			chosen = i;
 	return chosen;
 }
