@@ -345,6 +345,8 @@ static uint32_t n_above(const struct model *m)
 
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		used -= m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd);
+	for (int i = 0; i < OBJECTS; i++) /* aborted, when the kernel has done with it */
+		used -= m->objects[i].live && m->objects[i].doomed && m->objects[i].fd >= 0;
 	return used > m->max_fds * 4 / 5 ? used - m->max_fds * 4 / 5 : 0;
 }
 
