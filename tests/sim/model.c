@@ -421,6 +421,11 @@ void model_leave(struct model *m, uint32_t conn)
 		}
 }
 
+static bool is_draft_of(const struct object *o, uint32_t conn)
+{
+	return o->live && o->state == OBJECT_DRAFT && o->creator == conn && !o->deleted;
+}
+
 static void give_back_one(struct model *m, uint32_t conn, int object)
 {
 	struct object *o = &m->objects[object];
@@ -430,7 +435,7 @@ static void give_back_one(struct model *m, uint32_t conn, int object)
 	c->refs[object] = c->pins[object] = 0;
 	if (!o->live)
 		return;
-	if (o->state == OBJECT_DRAFT && o->creator == conn && !o->deleted)
+	if (is_draft_of(o, conn))
 		model_abort(m, object);
 	else if (held)
 		model_holders_changed(m, object);
@@ -473,13 +478,17 @@ void model_given_back(struct model *m, uint32_t conn, const struct leftover *lef
 		model_give_back(m, conn);
 		return;
 	}
-	for (int i = 0; i < OBJECTS; i++)
-		if ((c->refs[i] || c->pins[i]) && !left->holds[i]) {
-			COVER(m, GIVEN_BACK_IN_STEPS);
-			if (m->objects[i].state == OBJECT_DRAFT && m->objects[i].creator == conn)
-				COVER(m, DRAFTS_IN_STEPS);
-			give_back_one(m, conn, i);
-		}
+	for (int i = 0; i < OBJECTS; i++) {
+		/* It has its draft though it was never told. */
+		bool draft = is_draft_of(&m->objects[i], conn);
+
+		if (left->holds[i] || !(draft || c->refs[i] || c->pins[i]))
+			continue;
+		COVER(m, GIVEN_BACK_IN_STEPS);
+		if (draft)
+			COVER(m, DRAFTS_IN_STEPS);
+		give_back_one(m, conn, i);
+	}
 }
 
 bool model_is_giving_back(const struct model *m)
