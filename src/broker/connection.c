@@ -156,24 +156,24 @@ void connections_free_ended(struct broker *broker)
 }
 
 /* Who does not read his replies sends no more requests; but who only owes
- * acknowledgements must be able to send them, and one may stand behind any number of
- * requests in the socket.  So these are read, in a trickle once many replies wait. */
-static bool may_read(const struct broker *broker, const struct connection *c)
+ * acknowledgements must be able to send them, behind other requests, until much waits. */
+static bool may_read(const struct connection *c)
 {
 	return !c->held && (c->block == OUTPUT_FREE ||
-		(c->block == OUTPUT_WINDOW && c->trickle_at <= broker->now));
+		(c->block == OUTPUT_WINDOW && !output_is_paused(c)));
 }
 
 void connection_update(struct broker *broker, struct connection *c)
 {
-	uint32_t interest = EPOLLIN | EPOLLET | (c->block == OUTPUT_SOCKET ? EPOLLOUT : 0);
+	bool wants_room = c->block == OUTPUT_SOCKET || output_is_paused(c);
+	uint32_t interest = EPOLLIN | EPOLLET | (wants_room ? EPOLLOUT : 0);
 
 	if (c->doomed)
 		return;
 	if (interest != c->interest)
 		loop_change(broker, c->call_fd, &c->call_source, interest);
 	c->interest = interest;
-	if (c->unread && may_read(broker, c)) {
+	if (c->unread && may_read(c)) {
 		c->unread = false;
 		turns_add(broker, c);
 	}
@@ -530,7 +530,7 @@ static bool take_acks(struct broker *broker, struct connection *c,
 				request->generation != core_generation(broker->core))
 			return true;
 		output_acked(c, c->fds_sent);
-		c->fds_sent = c->fds_acked = request->acked_fds;
+		c->fds_sent = c->fds_acked = c->fds_arrived = request->acked_fds;
 		if (!request->more)
 			c->resuming = false;
 		return true;
@@ -644,15 +644,11 @@ static bool read_packet(struct broker *broker, struct connection *c)
 /* One packet, or what follows from there being none.  Return: was there one? */
 static bool serve_packet(struct broker *broker, struct connection *c)
 {
-	uint32_t acked = c->fds_acked;
-
 	if (c->doomed)
 		return false;
-	if (!may_read(broker, c)) {
+	if (!may_read(c)) {
 		turns_remove(broker, c);
 		c->unread = true;
-		if (c->block == OUTPUT_WINDOW)
-			broker->output_again = MIN(broker->output_again, c->trickle_at);
 		return false;
 	}
 	if (!read_packet(broker, c)) {
@@ -663,10 +659,6 @@ static bool serve_packet(struct broker *broker, struct connection *c)
 	}
 	if (c->leaving && !c->doomed && ++c->n_last_words == LAST_WORDS_MAX)
 		connection_doom(broker, c);
-	c->trickle_at = c->block == OUTPUT_WINDOW && c->output_bytes >= TRICKLE_BYTES &&
-			c->fds_acked == acked
-		? deadline_ns(broker->now, TRICKLE_NS)
-		: 0;
 	return true;
 }
 

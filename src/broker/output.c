@@ -12,8 +12,9 @@
  * is cut, and its connection with it.  While the socket is full no request of the
  * connection is read, so a client that reads slowly is slowed down, and only what
  * was asked for before, or is answered late, can queue.  Who owes acknowledgements is
- * still read, as they come with requests, but once TRICKLE_BYTES wait only one packet
- * each TRICKLE_NS, unless it acknowledges.
+ * still read, as they come with requests, until PAUSE_BYTES wait: then it is paused too,
+ * and goes on when the kernel says that it has received all that was sent - so it loses
+ * nothing who filled his socket with requests before he began to receive.
  *
  * A queued item names a memfd by its number, and the core may close that memfd
  * before the item is sent.  The number could then mean another object, even one
@@ -293,10 +294,29 @@ static ssize_t encode(struct broker *broker, struct wire_reply *packet, const st
 	}
 }
 
+bool output_is_paused(const struct connection *c)
+{
+	return c->block == OUTPUT_WINDOW && c->output_bytes >= PAUSE_BYTES;
+}
+
+static void arrived(struct connection *c, uint32_t fds)
+{
+	c->user->n_flying -= fds - c->fds_arrived;
+	c->fds_arrived = fds;
+}
+
+/* How many descriptors may be sent now. */
+static uint32_t window_of(struct connection *c)
+{
+	if (output_is_paused(c) && socket_is_drained(c->call_fd))
+		arrived(c, c->fds_sent);
+	return WIRE_FDS_UNACKED - (c->fds_sent - c->fds_arrived);
+}
+
 /* Return: 1 sent; 0: the window is closed; negative errno. */
 static int send_packet(struct broker *broker, struct connection *c, struct outgoing *out)
 {
-	uint32_t window = WIRE_FDS_UNACKED - (c->fds_sent - c->fds_acked);
+	uint32_t window = window_of(c);
 	struct wire_reply packet = out->reply;
 	uint32_t n_fds;
 	ssize_t size;
@@ -343,10 +363,10 @@ static void send_reply(struct broker *broker, struct connection *c, struct outgo
 {
 	int r;
 
-	c->block = OUTPUT_FREE;
 	do {
 		r = send_packet(broker, c, out);
 	} while (r == 1 && !is_sent(out));
+	c->block = OUTPUT_FREE;
 	switch (r) {
 	case 1:
 		if (out->reply.type == WIRE_HELLO && c->client_service_fd >= 0) {
@@ -575,8 +595,9 @@ void output_giving(struct broker *broker, uint64_t offset)
 
 void output_acked(struct connection *c, uint32_t fds_acked)
 {
-	c->user->n_flying -= fds_acked - c->fds_acked;
 	c->fds_acked = fds_acked;
+	if ((int32_t)(fds_acked - c->fds_arrived) > 0)
+		arrived(c, fds_acked);
 }
 
 int64_t output_tick(struct broker *broker)
@@ -590,11 +611,6 @@ int64_t output_tick(struct broker *broker)
 		next = TAILQ_NEXT(c, blocked);
 		if (c->block == OUTPUT_KERNEL)
 			output_flush(broker, c);
-		else if (c->unread && c->block == OUTPUT_WINDOW) {
-			connection_update(broker, c);
-			if (c->unread)
-				broker->output_again = MIN(broker->output_again, c->trickle_at);
-		}
 	}
 	broker_settle(broker);
 	return broker->output_again;

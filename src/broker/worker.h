@@ -49,8 +49,7 @@
 #define HANDSHAKES_PER_UID 32
 #define PACKETS_PER_TURN   16 /* of one connection, while others wait */
 #define QUEUED_BYTES_MAX   (32U << 20) /* of replies that a connection does not read */
-#define TRICKLE_BYTES      (1U << 20) /* that wait for acknowledgements: one request is read each */
-#define TRICKLE_NS         (INT64_C(5) * 1000000)
+#define PAUSE_BYTES        (1U << 20) /* that wait for acknowledgements: no request is read */
 #define QUEUED_BYTES_PER_UID (64U << 20) /* of those that all connections of a uid do not */
 #define PACKED_USES        4096
 #define N_HOT              4
@@ -87,7 +86,8 @@ enum connection_state {
 enum output_block {
 	OUTPUT_FREE,
 	OUTPUT_SOCKET, /* the peer does not read: EPOLLOUT tells */
-	OUTPUT_WINDOW, /* WIRE_FDS_UNACKED descriptors are on their way: an ack tells */
+	OUTPUT_WINDOW, /* WIRE_FDS_UNACKED descriptors are on their way: an ack tells, or when
+	                  paused EPOLLOUT and the kernel */
 	OUTPUT_KERNEL, /* too many descriptors are on their way to the uid, or of our own user
 	                  (ETOOMANYREFS): tried again */
 };
@@ -129,6 +129,7 @@ struct connection {
 	bool leaving;  /* its last words are read, and then it is doomed */
 	uint32_t n_last_words;
 	uint32_t fds_sent, fds_acked; /* wrap */
+	uint32_t fds_arrived; /* acknowledged, or received by the word of the kernel */
 	uint32_t interest; /* what epoll watches for */
 	int64_t deadline;  /* of the hello, or when held of its answer */
 	bool held;         /* the hello waits for descriptors */
@@ -137,7 +138,6 @@ struct connection {
 	struct outgoing_queue output;
 	size_t output_bytes;
 	enum output_block block;
-	int64_t trickle_at; /* with OUTPUT_WINDOW, nothing is read before */
 	TAILQ_ENTRY(connection) greeting;  /* in broker.greeting while GREETING, oldest first */
 	TAILQ_ENTRY(connection) blocked;   /* in broker.blocked while output is not empty */
 	TAILQ_ENTRY(connection) departing; /* in broker.doomed, then in broker.ended */
@@ -206,7 +206,7 @@ struct broker {
 
 	/* output.c */
 	struct connection_list blocked;
-	int64_t output_again; /* earliest OUTPUT_KERNEL or a trickle goes on; INT64_MAX */
+	int64_t output_again; /* earliest OUTPUT_KERNEL goes on; INT64_MAX */
 	void *outbound; /* WIRE_PACKET_MAX, encoded into */
 	void **holes;   /* WIRE_ITEMS_MAX: where in it bytes of objects go */
 	uint32_t *queued_uses; /* by descriptor: how many queued items name it */
@@ -323,6 +323,8 @@ void output_clear(struct broker *broker, struct connection *connection);
 void output_closing(struct broker *broker, int fd);
 /* What is at this offset of the pack may change after this. */
 void output_giving(struct broker *broker, uint64_t offset);
+/* It owes acknowledgements, and so much waits for them that none of its requests is read. */
+bool output_is_paused(const struct connection *connection);
 /* The peer says that it has received so many descriptors in all. */
 void output_acked(struct connection *connection, uint32_t fds_acked);
 int64_t output_tick(struct broker *broker);

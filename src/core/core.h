@@ -89,7 +89,8 @@
  *      Not a FORK: the child gets copies of the uncut holdings, and a RESUME of its own.
  *  R13 (the broker's) At most WIRE_FDS_UNACKED descriptors are on their way to a
  *      connection, and a quarter of RLIMIT_NOFILE to a uid; packets that carry more
- *      wait for acknowledgements.
+ *      wait for acknowledgements, or, where too much waits to read on, for the kernel's
+ *      word that all were received.
  *  R14 Per connection at most CORE_PENDING_MAX requests wait; one more: -EBUSY.
  *      Per uid at most as many as its quota of requests, and CORE_PENDING_BYTES kept
  *      for them (-EBUSY); at most as many connections as its quota (-EDQUOT).  A uid

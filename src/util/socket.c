@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -150,4 +152,16 @@ int socket_receive(int socket, struct socket_packet *packet, int flags)
 	if (message.msg_flags & MSG_CTRUNC)
 		return SOCKET_E_FDS_LOST;
 	return 0;
+}
+
+#define PACKET_CHARGE_MIN 256 /* less than any packet's; its last byte is given back late */
+
+/* What was sent is charged to its sender until it is received. */
+bool socket_is_drained(int socket)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	socklen_t size = sizeof info;
+
+	return getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 &&
+		size > SK_MEMINFO_WMEM_ALLOC * sizeof *info && info[SK_MEMINFO_WMEM_ALLOC] < PACKET_CHARGE_MIN;
 }

@@ -36,6 +36,9 @@ int socket_send(int socket, const void *bytes, size_t size, const int *fds, size
 int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_t size,
 	const int *fds, size_t n_fds, int flags);
 
+/* Has the peer received all that was sent?  (False where the kernel does not tell.) */
+bool socket_is_drained(int socket);
+
 struct socket_packet {
 	/* set by the caller */
 	void *bytes;
