@@ -233,6 +233,15 @@ static int map_pack(struct broker *broker, const struct named *named)
 	return 0;
 }
 
+/* How much of it the dead worker used is known to its frames. */
+static void grow_pack(struct broker *broker, const struct named *named)
+{
+	for (size_t i = 0; i < named->n; i++)
+		if (named->fds[i].kind == CORE_FD_PACK)
+			broker_pack_grow_huge(broker,
+				(uint64_t)named->fds[i].owner * CORE_FRAME_BYTES);
+}
+
 /* The tables name what is not there: tell the core, and forget it ourselves.  An
  * earlier worker is at fault, or the supervisor: it does not happen in a crash.
  * Return: was there anything? */
@@ -268,6 +277,8 @@ int broker_recover(struct broker *broker)
 		r = map_pack(broker, &named);
 	if (r == 0)
 		r = broker_open(broker);
+	if (r == 0)
+		grow_pack(broker, &named);
 	if (r == 0)
 		r = restore_connections(broker, &named, orphans, &n_orphans);
 	if (r == 0) {

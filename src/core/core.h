@@ -249,7 +249,7 @@ struct core_fd {
 	int fd;
 	uint64_t inode;  /* DRAFT, OBJECT, POOL, PACK */
 	uint64_t size;
-	uint32_t owner;  /* object or connection index */
+	uint32_t owner;  /* object or connection index; PACK: frames that were ever used */
 };
 /* Every descriptor that the tables name.  Iterate from *cursor = 0 until false. */
 bool core_next_fd(const struct core *core, uint64_t *cursor, struct core_fd *fd);

@@ -202,6 +202,7 @@ static bool pack_fd(const struct core *core, uint32_t i, struct core_fd *fd)
 		.fd = header->pack_fd,
 		.inode = header->pack_inode,
 		.size = header->pack_bytes,
+		.owner = header->frames_high,
 	};
 	return true;
 }

@@ -215,7 +215,7 @@ static int populate_small(int fd, uint64_t size, const atomic_bool *stop)
 /* shmem_enabled=advise gives huge pages to faults in mappings that ask for them.
  * A child process (memory/crew.h's strangers) must not inherit the mapping: a
  * writable one that outlives us would make every later seal EBUSY. */
-static int populate_huge(int fd, uint64_t size, const atomic_bool *stop)
+static int populate_huge(int fd, uint64_t offset, uint64_t size, const atomic_bool *stop)
 {
 	size_t span = (size_t)(size + HUGE_PAGE_BYTES);
 	char *reserved, *at;
@@ -225,16 +225,18 @@ static int populate_huge(int fd, uint64_t size, const atomic_bool *stop)
 	if (reserved == MAP_FAILED)
 		return -errno;
 	at = reserved + (-(uintptr_t)reserved & (HUGE_PAGE_BYTES - 1));
-	if (mmap(at, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
-					MAP_FAILED ||
+	if (mmap(at, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		    (off_t)offset) == MAP_FAILED ||
 			madvise(at, (size_t)size, MADV_DONTFORK) < 0 ||
 			madvise(at, (size_t)size, MADV_HUGEPAGE) < 0)
 		r = -errno;
-	for (uint64_t done = 0; r == 0 && done < size; done += POPULATE_STEP) {
-		if (atomic_load_explicit(stop, memory_order_relaxed))
+	for (uint64_t done = 0; r == 0 && done < size;) {
+		if (stop && atomic_load_explicit(stop, memory_order_relaxed))
 			r = -ECANCELED;
 		else if (madvise(at + done, (size_t)MIN(POPULATE_STEP, size - done),
-					 MADV_POPULATE_WRITE) < 0 && errno != EINTR)
+				 MADV_POPULATE_WRITE) == 0)
+			done += POPULATE_STEP;
+		else if (errno != EINTR)
 			r = -errno;
 	}
 	(void)munmap(reserved, span);
@@ -248,7 +250,12 @@ int memfd_populate(int fd, uint64_t size, bool huge, const atomic_bool *stop)
 	if (!huge)
 		return populate_small(fd, size, stop);
 	assert(size % HUGE_PAGE_BYTES == 0);
-	return populate_huge(fd, size, stop);
+	return populate_huge(fd, 0, size, stop);
+}
+
+int memfd_populate_huge(int fd, uint64_t offset, uint64_t size)
+{
+	return populate_huge(fd, offset, size, NULL);
 }
 
 /* The word in brackets of a file such as "always within_size advise [never] deny force". */

@@ -72,6 +72,10 @@ int memfd_identify(int fd, struct memfd_identity *identity);
  * The preparing of the pool: 43 ms a GiB with huge pages, far more without.
  * Return: 0, -ECANCELED (stop was set), or negative errno (-ENOMEM, -ENOSPC). */
 int memfd_populate(int fd, uint64_t size, bool huge, const atomic_bool *stop);
+/* memfd_populate_huge() - give a part of it memory, by huge pages if there are any left
+ * @offset, size: multiples of a huge page
+ * Return: 0, or negative errno. */
+int memfd_populate_huge(int fd, uint64_t offset, uint64_t size);
 
 /* memfd_huge_pages() - does the system give shared memory 2 MiB pages when asked?
  * @reasonp: a sentence either way, static

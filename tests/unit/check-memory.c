@@ -462,6 +462,71 @@ START_TEST(a_pack_has_the_memory_that_it_is_given)
 }
 END_TEST
 
+START_TEST(a_pack_gets_memory_by_writing)
+{
+	struct pack_file pack = PACK_FILE_NONE;
+	struct memfd_identity identity;
+	struct iovec pieces[] = { { (char[]){ "one, " }, 5 }, { (char[]){ "two" }, 3 } };
+	char large[10000] = "";
+	struct iovec piece = { large, sizeof large };
+
+	memset(large, 5, sizeof large);
+	ck_assert_int_eq(pack_file_make(&pack, UINT64_C(4) << 30, &identity), 0);
+	ck_assert_int_eq(pack_file_write(&pack, 65536, pieces, 2), 0);
+	ck_assert_int_eq(memcmp(pack.bytes + 65536, "one, two", 9), 0);
+	ck_assert_uint_eq(blocks_of(pack.fd), 4096);
+	ck_assert_int_eq(pack_file_write(&pack, 131072, &piece, 1), 0);
+	ck_assert_int_eq(memcmp(pack.bytes + 131072, large, sizeof large), 0);
+	ck_assert_uint_eq(blocks_of(pack.fd), 4096 + 12288);
+	close(pack.fd);
+	pack_file_unmap(&pack);
+}
+END_TEST
+
+/* Nobody needs huge pages for this: what is ahead has memory of either kind. */
+START_TEST(a_pack_grows_by_huge_pages)
+{
+	const uint64_t frame = 65536;
+	struct pack_file pack = PACK_FILE_NONE, again = PACK_FILE_NONE;
+	struct memfd_identity identity;
+	uint64_t blocks = HUGE_PAGE_BYTES;
+
+	ck_assert_int_eq(pack_file_make(&pack, UINT64_C(4) << 30, &identity), 0);
+	ck_assert(!pack_file_claim(&pack, 0, frame, frame));
+	pack_file_grow_huge(&pack, 0);
+	ck_assert(pack_file_claim(&pack, 0, frame, frame));
+	ck_assert_uint_eq(blocks_of(pack.fd), blocks);
+	memset(pack.bytes, 3, frame);
+
+	/* What a frame does not need goes back at once. */
+	ck_assert(pack_file_claim(&pack, frame, 20480, frame));
+	blocks -= frame - 20480;
+	ck_assert_uint_eq(blocks_of(pack.fd), blocks);
+
+	/* A frame that was used before may have been punched. */
+	ck_assert_int_eq(pack_file_punch(&pack, 0, frame), 0);
+	blocks -= frame;
+	ck_assert_uint_eq(blocks_of(pack.fd), blocks);
+	ck_assert(!pack_file_claim(&pack, 0, frame, frame));
+	ck_assert_uint_eq(blocks_of(pack.fd), blocks);
+
+	/* No huge page for a frame that needs but a part of itself. */
+	ck_assert(!pack_file_claim(&pack, HUGE_PAGE_BYTES, 20480, frame));
+	ck_assert(!pack_file_claim(&pack, HUGE_PAGE_BYTES + frame, frame, frame));
+	ck_assert_uint_eq(blocks_of(pack.fd), blocks);
+
+	/* The heir believes in no memory that the dead worker may have given back. */
+	ck_assert_int_eq(pack_file_map(&again, pack.fd, identity.size), 0);
+	pack_file_grow_huge(&again, HUGE_PAGE_BYTES + 2 * frame);
+	ck_assert(!pack_file_claim(&again, HUGE_PAGE_BYTES + 2 * frame, frame, frame));
+	ck_assert(pack_file_claim(&again, 2 * HUGE_PAGE_BYTES, frame, frame));
+	ck_assert_uint_eq(blocks_of(pack.fd), blocks + HUGE_PAGE_BYTES);
+	pack_file_unmap(&again);
+	close(pack.fd);
+	pack_file_unmap(&pack);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memory");
@@ -484,6 +549,8 @@ int main(void)
 	tcase_add_test(crew, nobody_hears_of_a_silent_close);
 	tcase_add_test(crew, the_crew_ends_in_the_middle_of_its_work);
 	tcase_add_test(crew, a_pack_has_the_memory_that_it_is_given);
+	tcase_add_test(crew, a_pack_gets_memory_by_writing);
+	tcase_add_test(crew, a_pack_grows_by_huge_pages);
 	tcase_set_timeout(crew, 30);
 	suite_add_tcase(suite, memfds);
 	suite_add_tcase(suite, crew);
