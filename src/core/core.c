@@ -65,6 +65,8 @@ int core_open(struct core **corep, const struct core_config *config, void *memor
 	core->config = *config;
 	if (!core->config.give_back)
 		core->config.give_back = CORE_GIVE_BACK;
+	if (!core->config.metadata_share)
+		core->config.metadata_share = core->tables.header->blob_bytes / 2;
 	core->limit = UINT64_MAX;
 	if (config->n_quotas) {
 		core->quotas = must_alloc(config->n_quotas, sizeof *core->quotas);

@@ -222,6 +222,8 @@ struct core_config {
 	uint64_t arena_base;       /* first start only */
 	uint8_t hash_key[16];      /* first start only */
 	uint32_t give_back;        /* holdings that one event gives back; 0: CORE_GIVE_BACK */
+	uint64_t metadata_share;   /* bytes of metadata that a uid may have where it is shared, and
+	                              no less than an object can have; 0: half of the area for it */
 };
 
 /* ---- life ---- */

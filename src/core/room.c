@@ -213,14 +213,14 @@ bool room_for_offered(struct core *core)
 	return true;
 }
 
-/* What the uid may have in all; of the area for metadata, where others are served too, half. */
+/* What the uid may have in all; of the area for metadata, where others are served too, a share. */
 static struct cost limits_of(const struct core *core, const struct account *account)
 {
-	const uint64_t area = core->tables.header->blob_bytes;
+	const bool alone = account->uid == 0 || !core->config.shared;
 
 	return (struct cost){
 		.bytes = account->limits[CORE_BYTES],
-		.metadata = account_share(core, account, area, area) ? UINT64_MAX : area / 2,
+		.metadata = alone ? UINT64_MAX : core->config.metadata_share,
 		.objects = account->limits[CORE_OBJECTS],
 		.fds = account->limits[CORE_DESCRIPTORS],
 	};
@@ -306,10 +306,11 @@ static const char *explain_quota(const struct core *core, const struct account *
 		return "quota";
 	}
 	if (cost->metadata > minus(limits.metadata, account->charged.metadata)) {
-		text_add(text, "uid %u has %s of metadata, and may take half of the %s that there are "
+		text_add(text, "uid %u has %s of metadata, and may take %s of the %s that there are "
 			"for all", account->uid,
 			size_format(account->charged.metadata, mine, sizeof mine),
-			size_format(core->tables.header->blob_bytes, limit, sizeof limit));
+			size_format(limits.metadata, limit, sizeof limit),
+			size_format(core->tables.header->blob_bytes, wanted, sizeof wanted));
 		return "max_objects";
 	}
 	if (cost->objects > minus(limits.objects, account->charged.objects)) {

@@ -64,5 +64,6 @@ EXTRA_DIST += \
 	tests/mutants/62-copy-that-failed-is-believed.patch \
 	tests/mutants/63-idle-objects-keep-their-descriptors.patch \
 	tests/mutants/64-rest-of-an-ended-client-waits-for-a-tick.patch \
+	tests/mutants/65-nobody-has-a-share-of-metadata.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -57,6 +57,7 @@ void habits_draw(struct habits *habits, struct rng *rng, uint64_t capacity)
 	habits->usual_timeout = rng_chance(rng, 500) ? 50 * NS_PER_MS : 5 * NS_PER_S;
 	habits->ids = rng_range(rng, 8, IDS);
 	habits->batch = rng_range(rng, 1, 6);
+	habits->bulkiness = 10;
 }
 
 static int draw_any_id(const struct habits *habits, struct rng *rng)
@@ -169,7 +170,7 @@ static int64_t draw_timeout(const struct habits *habits, struct rng *rng)
 
 static uint32_t draw_metadata_size(const struct habits *habits, struct rng *rng)
 {
-	if (rng_chance(rng, 10))
+	if (rng_chance(rng, habits->bulkiness))
 		return WIRE_METADATA_MAX - rng_below(rng, 2);
 	return rng_chance(rng, 700) ? 0 : rng_bits(rng, rng_chance(rng, 100) ? 14 : 7);
 }

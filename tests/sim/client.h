@@ -20,6 +20,7 @@ struct habits {
 	int64_t usual_timeout;
 	unsigned int ids;      /* how many ids are in use */
 	unsigned int batch;    /* most items of most batches */
+	unsigned int bulkiness; /* permille of new objects that have as much metadata as can be */
 };
 
 void habits_draw(struct habits *habits, struct rng *rng, uint64_t capacity);

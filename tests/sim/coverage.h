@@ -67,6 +67,7 @@
 	X(LEASES_EXPIRED, "leases that ran out")                                            \
 	X(CHARGED_TO_HOLDER, "deleted objects charged to who holds them")                   \
 	X(OFFERS_OVER_QUOTA, "offered memfds beyond a quota of descriptors")                \
+	X(METADATA_OVER_SHARE, "times that a uid's share of metadata held it up")          \
 	X(REQUESTS_OVER_QUOTA, "requests refused beyond a quota")                           \
 	X(NAMES_MOVED, "names moved to another object")                                     \
 	X(BAD_RELEASES, "releases of more than is held")                                    \

@@ -107,7 +107,8 @@ bool model_has_fd(struct model *m, uid_t uid);
 /* A create of this uid is about to be queued / is no longer. */
 void model_join_queue(struct model *m, uid_t uid);
 void model_leave_queue(struct model *m, uid_t uid);
-uint64_t model_uid_bytes(struct model *m, uid_t uid);
+/* May it have so much more metadata, and so many bytes more? */
+bool model_has_metadata_room(struct model *m, uid_t uid, uint64_t more);
 /* Can it be granted at all, with these limits? */
 bool model_quota_may_ever(const struct model *m, const struct want *want);
 bool model_may_ever_fit(const struct model *m, const struct want *want);

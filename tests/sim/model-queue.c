@@ -34,8 +34,13 @@ static uid_t payer(struct model *m, int object)
 }
 
 struct usage {
-	uint64_t bytes, objects, fds;
+	uint64_t bytes, metadata, objects, fds;
 };
+
+static uint64_t metadata_of(const struct object *o)
+{
+	return model_more_charge(o->metadata_size, &o->attributes);
+}
 
 static bool has_record(const struct model *m, int object)
 {
@@ -56,7 +61,8 @@ static struct usage uid_usage(struct model *m, uid_t uid)
 		usage.objects += has_record(m, i);
 		if (o->hollow || o->doomed)
 			continue;
-		usage.bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
+		usage.bytes += o->bytes + metadata_of(o);
+		usage.metadata += metadata_of(o);
 		usage.fds += !o->packed;
 	}
 	for (int i = 0; i < WANTS; i++) {
@@ -69,14 +75,29 @@ static struct usage uid_usage(struct model *m, uid_t uid)
 		if (want->state == WANT_QUEUED)
 			continue;
 		usage.bytes += want->bytes;
+		usage.metadata += model_more_charge(want->metadata_size, &want->attributes);
 		usage.objects += !want->unpack;
 	}
 	return usage;
 }
 
-uint64_t model_uid_bytes(struct model *m, uid_t uid)
+/* What it may have of the area for metadata. */
+static uint64_t metadata_share(const struct model *m, uid_t uid)
 {
-	return uid_usage(m, uid).bytes;
+	if (uid == 0 || !m->config.shared)
+		return UINT64_MAX;
+	return m->config.metadata_share ? m->config.metadata_share : 32 << 20;
+}
+
+bool model_has_metadata_room(struct model *m, uid_t uid, uint64_t more)
+{
+	struct usage usage = uid_usage(m, uid);
+
+	if (usage.metadata + more > metadata_share(m, uid)) {
+		COVER(m, METADATA_OVER_SHARE);
+		return false;
+	}
+	return usage.bytes + more <= model_quota(m, uid, CORE_BYTES);
 }
 
 /* What it would still use if all of its own that may go were gone. */
@@ -86,9 +107,8 @@ static struct usage least_usage(struct model *m, uid_t uid)
 
 	for (int i = 0; i < OBJECTS; i++)
 		if (model_evictable(m, i) && m->objects[i].uid == uid) {
-			usage.bytes -= m->objects[i].bytes +
-				model_more_charge(m->objects[i].metadata_size,
-					&m->objects[i].attributes);
+			usage.bytes -= m->objects[i].bytes + metadata_of(&m->objects[i]);
+			usage.metadata -= metadata_of(&m->objects[i]);
 			usage.objects--;
 			usage.fds -= !m->objects[i].packed;
 		}
@@ -120,6 +140,8 @@ static bool usage_allows(const struct model *m, const struct usage *usage, const
 
 	return want->unpack ||
 		(below(usage->bytes, quota_bytes(m, want), model_quota(m, want->uid, CORE_BYTES)) &&
+		below(usage->metadata, model_more_charge(want->metadata_size, &want->attributes),
+			metadata_share(m, want->uid)) &&
 		below(usage->objects, 1, model_quota(m, want->uid, CORE_OBJECTS)) &&
 		below(usage->fds, fds, model_quota(m, want->uid, CORE_DESCRIPTORS)));
 }
@@ -140,6 +162,9 @@ static bool quota_allows(struct model *m, const struct want *want)
 {
 	struct usage usage = uid_usage(m, want->uid);
 
+	if (usage.metadata + model_more_charge(want->metadata_size, &want->attributes) >
+		metadata_share(m, want->uid))
+		COVER(m, METADATA_OVER_SHARE);
 	return usage_allows(m, &usage, want);
 }
 
@@ -452,7 +477,8 @@ static bool may_be_held_up(struct model *m, const struct want *want, const struc
 			continue;
 		usage.objects++;
 		usage.fds++;
-		usage.bytes += o->bytes + model_more_charge(o->metadata_size, &o->attributes);
+		usage.bytes += o->bytes + metadata_of(o);
+		usage.metadata += metadata_of(o);
 		least.records -= !has_record(m, i);
 	}
 	return !usage_allows(m, &usage, want) || !fits(m, &least, want);
@@ -531,6 +557,8 @@ static void check_usage(struct model *m, const struct want *want)
 		return;
 	if (usage.bytes > model_quota(m, want->uid, CORE_BYTES))
 		broken("R9: uid %u gets more bytes than its quota", want->uid);
+	if (usage.metadata > metadata_share(m, want->uid))
+		broken("R9: uid %u gets more metadata than its share", want->uid);
 	if (usage.objects > model_quota(m, want->uid, CORE_OBJECTS))
 		broken("R9: uid %u gets more objects than its quota", want->uid);
 	if (want->state == WANT_MAKING && usage.fds > model_quota(m, want->uid, CORE_DESCRIPTORS))

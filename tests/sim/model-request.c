@@ -275,14 +275,31 @@ static int request_lookup(struct model *m, struct wait *wait)
 	return 0;
 }
 
+/* Leases have a table, of which a uid has half where others are served too. */
+static int lease_refusal(const struct model *m, uid_t uid)
+{
+	uint32_t most = m->config.max_objects + 64, all = 0, own = 0;
+
+	for (int i = 0; i < LEASES; i++) {
+		all += m->leases[i].used;
+		own += m->leases[i].used && m->leases[i].uid == uid;
+	}
+	if (m->config.shared && uid != 0 && own >= most / 2)
+		return -EDQUOT;
+	return all >= most ? -ENOBUFS : 0;
+}
+
 static int take_lease(struct model *m, struct wait *wait, int i)
 {
-	int l = model_lease(m, wait->request.token, i);
+	int l = model_lease(m, wait->request.token, i), status;
 
 	if (l >= 0) {
 		m->leases[l].expires = deadline_ns(m->now, m->config.transit_lease_ns);
 		return 0;
 	}
+	status = lease_refusal(m, m->conns[wait->conn].uid);
+	if (status < 0)
+		return status;
 	for (l = 0; m->leases[l].used; l++)
 		assert(l < LEASES - 1);
 	m->leases[l] = (struct lease){
@@ -438,8 +455,7 @@ static int request_set(struct model *m, struct wait *wait, const struct request_
 	bytes_before = model_more_charge(0, &o->attributes);
 	bytes_after = model_more_charge(0, &after);
 	if (bytes_after > bytes_before) {
-		if (model_uid_bytes(m, o->uid) + bytes_after - bytes_before >
-				model_quota(m, o->uid, CORE_BYTES))
+		if (!model_has_metadata_room(m, o->uid, bytes_after - bytes_before))
 			return -EDQUOT;
 		if (model_used_bytes(m) + bytes_after - bytes_before > model_capacity(m))
 			return -ENOBUFS;

@@ -1655,6 +1655,8 @@ static void draw_config(struct world *w)
 		.policy = rng_chance(rng, 500) ? "lru" : NULL,
 		.quotas = w->quotas,
 		.arena_base = UINT64_C(0x200000000000),
+		.shared = rng_chance(rng, 500),
+		.metadata_share = rng_chance(rng, 200) ? rng_range(rng, 80, 256) << 10 : 0,
 		.give_back = rng_chance(rng, 500) ? rng_range(rng, 1, 4) : 0,
 	};
 	draw_quotas(w);
@@ -1672,6 +1674,8 @@ static void begin(struct world *w)
 	draw_config(w);
 	kernel_init(&w->kernel);
 	habits_draw(&w->habits, &w->rng, w->config.capacity);
+	if (w->config.metadata_share)
+		w->habits.bulkiness = 200;
 	w->patience = rng_chance(&w->rng, 300) ? 80 : rng_range(&w->rng, 200, 800);
 	w->deadliness = rng_range(&w->rng, 50, 400);
 	w->next_pid = 100;

@@ -276,7 +276,7 @@ START_TEST(one_of_several_users_does_not_fill_the_area_for_metadata)
 	ck_assert_int_eq(r, PENDING);
 	ck_assert_uint_eq(n, 512 + 1);
 	world_tick(w, SECOND);
-	ck_assert_msg(says("uid 1001 has 32 MiB of metadata") && says("half"), "%s",
+	ck_assert_msg(says("uid 1001 has 32 MiB of metadata") && says("may take 32 MiB of the 64 MiB"), "%s",
 		world_last(w)->text);
 	item.id = id_of(5000);
 	ck_assert_int_eq(ask(w, b, (struct wire_request){ .type = WIRE_PUT, .items = &item,
