@@ -1257,7 +1257,7 @@ static void expire_wants(struct model *m)
 			!is_late(m, &m->waits[want->wait]))
 			continue;
 		m->waits[want->wait].status[want->item] = -ENOBUFS;
-		if (want->unpack)
+		if (want->unpack && !m->waits[want->wait].failed)
 			m->waits[want->wait].failed = -ENOBUFS;
 		model_end_want(m, want);
 		COVER(m, QUEUE_EXPIRED);

@@ -966,7 +966,7 @@ static void want_failed(struct model *m, struct want *want, int result)
 {
 	if (want->wait >= 0)
 		m->waits[want->wait].status[want->item] = result;
-	if (want->wait >= 0 && want->unpack)
+	if (want->wait >= 0 && want->unpack && !m->waits[want->wait].failed)
 		m->waits[want->wait].failed = result;
 	want->used = false;
 }

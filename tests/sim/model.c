@@ -720,7 +720,7 @@ void model_configure(struct model *m, const struct core_config *config)
 		if (status == 0)
 			continue;
 		m->waits[want->wait].status[want->item] = status;
-		if (want->unpack)
+		if (want->unpack && !m->waits[want->wait].failed)
 			m->waits[want->wait].failed = status;
 		model_end_want(m, want);
 	}
