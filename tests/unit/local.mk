@@ -50,6 +50,24 @@ tests_unit_check_spill_format_LDADD = \
 	$(CHECK_LIBS) \
 	$(NULL)
 
+check_PROGRAMS += tests/unit/check-spill tests/unit/check-spill-faults
+TESTS += tests/unit/check-spill tests/unit/check-spill-faults
+tests_unit_check_spill_SOURCES = \
+	tests/unit/check-spill.c \
+	tests/unit/spill-world.c \
+	tests/unit/spill-world.h \
+	$(NULL)
+tests_unit_check_spill_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_spill_LDADD = $(tests_unit_check_spill_format_LDADD)
+
+tests_unit_check_spill_faults_SOURCES = \
+	tests/unit/check-spill-faults.c \
+	tests/unit/spill-world.c \
+	tests/unit/spill-world.h \
+	$(NULL)
+tests_unit_check_spill_faults_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_spill_faults_LDADD = $(tests_unit_check_spill_format_LDADD)
+
 check_PROGRAMS += tests/unit/check-ds
 TESTS += tests/unit/check-ds
 tests_unit_check_ds_SOURCES = tests/unit/check-ds.c
