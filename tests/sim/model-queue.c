@@ -557,7 +557,8 @@ static void check_usage(struct model *m, const struct want *want)
 		return;
 	if (usage.bytes > model_quota(m, want->uid, CORE_BYTES))
 		broken("R9: uid %u gets more bytes than its quota", want->uid);
-	if (usage.metadata > metadata_share(m, want->uid))
+	if (usage.metadata > metadata_share(m, want->uid) &&
+		model_more_charge(want->metadata_size, &want->attributes))
 		broken("R9: uid %u gets more metadata than its share", want->uid);
 	if (usage.objects > model_quota(m, want->uid, CORE_OBJECTS))
 		broken("R9: uid %u gets more objects than its quota", want->uid);

@@ -1078,7 +1078,16 @@ static void retry(struct world *w, uint32_t conn)
 	run_request(w, conn, &request);
 }
 
-/* MAKE effects are told apart by their size: no two creates without an answer have the same. */
+static bool has_size(const struct request *request, uint64_t size)
+{
+	for (uint32_t k = 0; k < request->n_items; k++)
+		if (request->items[k].size + request->items[k].data_size == size)
+			return true;
+	return false;
+}
+
+/* MAKE effects are told apart by their size: no two creates without an answer, or to come, have the
+ * same. */
 static bool is_unique_size(const struct world *w, uint64_t size)
 {
 	for (uint32_t i = 0; i < w->model.n_waits; i++) {
@@ -1086,10 +1095,12 @@ static bool is_unique_size(const struct world *w, uint64_t size)
 
 		if (!wait->used || (wait->request.type != WIRE_CREATE && wait->request.type != WIRE_PUT))
 			continue;
-		for (uint32_t k = 0; k < wait->request.n_items; k++)
-			if (wait->request.items[k].size + wait->request.items[k].data_size == size)
-				return false;
+		if (has_size(&wait->request, size))
+			return false;
 	}
+	for (int i = 0; i < CONNS; i++)
+		if (w->clients[i].has_tail && has_size(&w->clients[i].tail, size))
+			return false;
 	return true;
 }
 
@@ -1557,6 +1568,8 @@ static void hoard(struct world *w, uint32_t conn)
 			if (conn == CORE_NO_CONN)
 				return;
 			client_step(w, conn);
+			if (w->clients[conn].doomed)
+				run_simple(w, EVENT_DISCONNECT, conn);
 		}
 		answer_some(w, 400);
 	}
