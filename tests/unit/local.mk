@@ -120,6 +120,46 @@ tests_unit_check_attributes_SOURCES = \
 tests_unit_check_attributes_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_attributes_LDADD = $(tests_unit_check_core_LDADD)
 
+check_PROGRAMS += tests/unit/check-core-references
+TESTS += tests/unit/check-core-references
+tests_unit_check_core_references_SOURCES = \
+	tests/unit/check-core-references.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_core_references_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_core_references_LDADD = $(tests_unit_check_core_LDADD)
+
+check_PROGRAMS += tests/unit/check-core-room
+TESTS += tests/unit/check-core-room
+tests_unit_check_core_room_SOURCES = \
+	tests/unit/check-core-room.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_core_room_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_core_room_LDADD = $(tests_unit_check_core_LDADD)
+
+check_PROGRAMS += tests/unit/check-core-queue
+TESTS += tests/unit/check-core-queue
+tests_unit_check_core_queue_SOURCES = \
+	tests/unit/check-core-queue.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_core_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_core_queue_LDADD = $(tests_unit_check_core_LDADD)
+
+check_PROGRAMS += tests/unit/check-core-events
+TESTS += tests/unit/check-core-events
+tests_unit_check_core_events_SOURCES = \
+	tests/unit/check-core-events.c \
+	tests/unit/core-world.c \
+	tests/unit/core-world.h \
+	$(NULL)
+tests_unit_check_core_events_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_core_events_LDADD = $(tests_unit_check_core_LDADD)
+
 tests_unit_check_core_crash_SOURCES = \
 	tests/unit/check-core-crash.c \
 	tests/unit/core-world.c \
