@@ -126,7 +126,7 @@ static void use(struct reading *reading, struct slot *slot)
 			fail(reading, r, r == -EBADMSG ? "compressed data of the object" : "memory for the object");
 	}
 	slot->n_chunks = 0;
-	slot->waits = false;
+	slot->read = false;
 }
 
 static void check_index(struct reading *reading)
@@ -135,9 +135,6 @@ static void check_index(struct reading *reading)
 		if (format_index_check(&reading->blocks[i], &reading->expected, reading->first_block + i) < 0)
 			fail(reading, -EBADMSG, "index of the object");
 	reading->index_checked = true;
-	for (int i = 0; i < TRANSFER_DEPTH && reading->result == 0; i++)
-		if (reading->transfer->slots[i].waits)
-			use(reading, &reading->transfer->slots[i]);
 }
 
 /* One request comes back. */
@@ -152,14 +149,10 @@ static void come_back(struct reading *reading)
 	else if (request->result < 0)
 		fail(reading, request->result,
 			request == &reading->index ? "index of the object" : "data of the object");
-	if (reading->result < 0)
-		return;
-	if (request == &reading->index)
+	if (request != &reading->index)
+		slot->read = true;
+	else if (reading->result == 0)
 		check_index(reading);
-	else if (reading->index_checked)
-		use(reading, slot);
-	else
-		slot->waits = true;
 }
 
 /* ---- what is asked for ---- */
@@ -236,10 +229,50 @@ static void ask(struct reading *reading, struct slot *slot)
 
 static struct slot *free_slot(struct reading *reading)
 {
-	for (int i = 0; i < TRANSFER_DEPTH; i++)
+	for (int i = 0; i < TRANSFER_SLOTS; i++)
 		if (reading->transfer->slots[i].n_chunks == 0)
 			return &reading->transfer->slots[i];
 	return NULL;
+}
+
+/* The first one that is read, of those that can be checked by now. */
+static struct slot *read_slot(struct reading *reading)
+{
+	struct slot *first = NULL;
+
+	for (int i = 0; i < TRANSFER_SLOTS && reading->index_checked; i++) {
+		struct slot *slot = &reading->transfer->slots[i];
+
+		if (slot->read && (!first || slot->chunk < first->chunk))
+			first = slot;
+	}
+	return first;
+}
+
+/* The disk always has something to do, while what it did is checked. */
+static void read_data(struct reading *reading)
+{
+	while (reading->result == 0) {
+		bool more = reading->chunk < reading->last && reading->n_flying < TRANSFER_DEPTH;
+		struct slot *unused = more ? free_slot(reading) : NULL, *slot;
+
+		if (unused) {
+			ask(reading, unused);
+			continue;
+		}
+		slot = read_slot(reading);
+		if (slot)
+			use(reading, slot);
+		else if (reading->n_flying > 0)
+			come_back(reading);
+		else
+			break;
+	}
+	transfer_drain(reading->transfer);
+	for (int i = 0; i < TRANSFER_SLOTS; i++) {
+		reading->transfer->slots[i].n_chunks = 0;
+		reading->transfer->slots[i].read = false;
+	}
 }
 
 static void read_index(struct reading *reading)
@@ -293,19 +326,7 @@ static void read_aligned(struct reading *reading)
 		fail(reading, r, "mapping the memory for the object");
 	else
 		read_index(reading);
-	while (reading->result == 0 && (reading->chunk < reading->last || reading->n_flying > 0)) {
-		struct slot *slot = reading->chunk < reading->last ? free_slot(reading) : NULL;
-
-		if (slot)
-			ask(reading, slot);
-		else
-			come_back(reading);
-	}
-	transfer_drain(reading->transfer);
-	for (int i = 0; i < TRANSFER_DEPTH; i++) {
-		reading->transfer->slots[i].n_chunks = 0;
-		reading->transfer->slots[i].waits = false;
-	}
+	read_data(reading);
 	view_unmap(&reading->view);
 	free(blocks);
 }

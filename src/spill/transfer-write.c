@@ -44,11 +44,18 @@ static void come_back(struct writing *writing)
 static struct slot *free_slot(struct writing *writing)
 {
 	for (;;) {
-		for (int i = 0; i < TRANSFER_DEPTH; i++)
+		for (int i = 0; i < TRANSFER_SLOTS; i++)
 			if (!writing->transfer->slots[i].request.busy)
 				return &writing->transfer->slots[i];
 		come_back(writing);
 	}
+}
+
+static void wait_for_all(struct writing *writing)
+{
+	for (int i = 0; i < TRANSFER_SLOTS; i++)
+		while (writing->transfer->slots[i].request.busy)
+			come_back(writing);
 }
 
 /* @offset: from the region's */
@@ -210,10 +217,7 @@ static int write_all(struct writing *writing)
 		write_plain(writing);
 	if (writing->result == 0)
 		write_index(writing);
-	for (int i = 0; i < TRANSFER_DEPTH; i++)
-		while (writing->transfer->slots[i].request.busy)
-			come_back(writing);
-	transfer_drain(writing->transfer);
+	wait_for_all(writing);
 	return writing->result;
 }
 
@@ -322,9 +326,7 @@ void transfer_move(struct transfer *transfer, struct spill_job *job)
 	for (uint64_t at = 0; at < place.stored && writing.result == 0; at += TRANSFER_RUN)
 		begin(&writing, free_slot(&writing), buffer + at,
 			(uint32_t)MIN(place.stored - at, TRANSFER_RUN), at);
-	while (writing.transfer->slots[0].request.busy || writing.transfer->slots[1].request.busy ||
-		writing.transfer->slots[2].request.busy || writing.transfer->slots[3].request.busy)
-		come_back(&writing);
+	wait_for_all(&writing);
 	if (writing.result < 0) {
 		fail_writing(transfer, job, &writing.region, writing.result);
 		files_abandon(transfer->files, &writing.region, disk_error(writing.result));

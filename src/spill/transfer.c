@@ -17,13 +17,13 @@ void transfer_init(struct transfer *transfer, struct files *files, const struct 
 		.compression = options->compression,
 		.no_checksum = options->no_checksum,
 	};
-	transfer->io = io_new(2 * TRANSFER_DEPTH, !options->no_io_uring, options->faults, reasonp);
+	transfer->io = io_new(2 * TRANSFER_SLOTS, !options->no_io_uring, options->faults, reasonp);
 }
 
 void transfer_deinit(struct transfer *transfer)
 {
 	transfer->io = io_free(transfer->io);
-	for (int i = 0; i < TRANSFER_DEPTH; i++)
+	for (int i = 0; i < TRANSFER_SLOTS; i++)
 		free(transfer->slots[i].buffer);
 	free(transfer->scratch);
 }

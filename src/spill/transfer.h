@@ -18,6 +18,7 @@
 #include "spill/spill.h"
 
 #define TRANSFER_DEPTH  4                       /* requests in flight */
+#define TRANSFER_SLOTS  (TRANSFER_DEPTH + 2)    /* and finished ones that are being checked */
 #define TRANSFER_RUN    (UINT32_C(4) << 20)     /* of memory, in one request */
 #define TRANSFER_BUFFER (UINT32_C(1) << 20)     /* of a bounce buffer */
 #define TRANSFER_BATCH  (TRANSFER_BUFFER / 2)   /* packed objects that are written by one request */
@@ -28,7 +29,7 @@ struct slot {
 	char *buffer;   /* TRANSFER_BUFFER, aligned; made when it is needed */
 	uint64_t chunk; /* the first one that is read */
 	uint32_t n_chunks, before; /* before: bytes ahead of the first chunk, for alignment */
-	bool bounced, waits; /* waits: read, but the index is not there yet */
+	bool bounced, read; /* read: to be checked, when the index is there */
 };
 
 struct transfer {
@@ -37,7 +38,7 @@ struct transfer {
 	bool no_checksum;
 	struct io *io;
 	char *scratch; /* a chunk; made when it is needed */
-	struct slot slots[TRANSFER_DEPTH];
+	struct slot slots[TRANSFER_SLOTS];
 };
 
 /* @reasonp: of io_new() */

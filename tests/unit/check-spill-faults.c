@@ -270,7 +270,7 @@ START_TEST(whatever_fails_while_writing_leaves_nothing_behind)
 			struct spill_job job;
 			struct world world;
 
-			init(&world);
+			init_in(&world, "/dev/shm"); /* syncs would take their time */
 			world.options.faults = &faults;
 			world.options.sync = SPILL_SYNC_DATA;
 			world_open(&world);

@@ -81,7 +81,7 @@ END_TEST
 
 START_TEST(any_range_is_read_to_any_place_and_nothing_beside_it)
 {
-	static const uint64_t edges[] = { 0, 1, 4095, 4096, 4097, 65535, 65536, 65537, 100000, 131072, 196608 };
+	static const uint64_t edges[] = { 0, 1, 4096, 65535, 65536, 100000, 131072, 196608 };
 	struct object objects[] = { make_object(196608, 1), make_object(196608 + 77, 2), make_object(50000, 3),
 		make_object(50000, 4), make_object(17 * MIB + 5, 6), make_object(17 * MIB + 5, 7) };
 	struct world world;
