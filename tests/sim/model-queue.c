@@ -490,6 +490,9 @@ static void pass(struct model *m, struct want *ahead, const struct want *want,
 	bool vague = may_be_held_up(m, ahead, now);
 	bool quota = quota_allows(m, ahead);
 
+	/* It has failed in this tick, and what was evicted then was not for it. */
+	if (m->ticked && ahead->wait >= 0 && m->waits[ahead->wait].deadline <= m->now)
+		return;
 	if ((!quota || vague) && ahead->uid != want->uid)
 		return; /* one that its quota holds up holds up nobody else */
 	if (quota && !vague) {
