@@ -245,13 +245,16 @@ static int64_t idle_tick(struct broker *broker)
 /* Return: when something is next due. */
 static int64_t tick(struct broker *broker)
 {
-	int64_t due = core_deadline(broker->core), other;
+	int64_t due, other = effects_tick(broker);
 
+	due = core_deadline(broker->core);
 	if (due <= broker->now) {
 		core_tick(broker->core, broker->now, clock_now_ns(CLOCK_REALTIME));
 		broker_settle(broker);
 		due = core_deadline(broker->core);
+		other = effects_due(broker);
 	}
+	due = MIN(due, other);
 	other = listener_tick(broker);
 	due = MIN(due, other);
 	other = output_tick(broker);
@@ -278,7 +281,7 @@ int loop_turn(struct broker *broker, int64_t latest)
 		spin_ns = spin_begin(&broker->spin);
 	if (spin_ns > 0) {
 		packets = spin(broker, spin_ns);
-		due = MIN(due, core_deadline(broker->core));
+		due = MIN(due, MIN(core_deadline(broker->core), effects_due(broker)));
 		turn = turns_due(broker);
 	}
 	due = MIN(due, turn);

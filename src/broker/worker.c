@@ -74,7 +74,8 @@ void broker_end(struct broker *broker)
 	broker->core = core_close(broker->core);
 	pack_file_unmap(&broker->pack);
 	wire_scratch_deinit(&broker->decoded);
-	free(broker->completions);
+	free(broker->completions.all);
+	free(broker->later.all);
 	free(broker->holes);
 	free(broker->outbound);
 	free(broker->packet);

@@ -154,6 +154,11 @@ struct completion {
 	struct memfd_identity identity;
 };
 
+struct completions {
+	struct completion *all;
+	size_t n, room;
+};
+
 struct stranger;
 TAILQ_HEAD(stranger_list, stranger);
 
@@ -216,8 +221,10 @@ struct broker {
 	struct pack_file pack;
 
 	/* effects.c */
-	struct completion *completions;
-	size_t n_completions, completions_room, next_completion;
+	struct completions completions;
+	size_t next_completion;
+	struct completions later; /* for the next turn: of objects that were moved */
+	size_t moved_here;        /* bytes of these, in this turn */
 	unsigned int n_closed_here; /* descriptors closed on the loop in this turn */
 
 	/* stranger.c */
@@ -341,6 +348,10 @@ int broker_pack_read(const struct broker *broker, const struct core_place *place
 
 /* effects.c */
 void broker_settle(struct broker *broker);
+/* Go on with what was put off to this turn.  Return: as effects_due(). */
+int64_t effects_tick(struct broker *broker);
+/* When effects_tick() is next due; INT64_MAX. */
+int64_t effects_due(const struct broker *broker);
 /* Results of the crew. */
 void effects_collect(struct broker *broker);
 

@@ -402,16 +402,21 @@ static void client_release(struct client *c, unsigned int n, uint32_t refs, uint
 	client_send(c, &request, NULL, 0);
 }
 
+static uint64_t number_of(const struct wire_reply *reply, const char *key)
+{
+	for (uint32_t i = 0; i < reply->n_fields; i++)
+		if (strcmp(reply->fields[i].key, key) == 0)
+			return reply->fields[i].number;
+	ck_abort_msg("no %s in the status", key);
+	return 0;
+}
+
 static uint64_t client_status(struct client *c, const char *key)
 {
 	struct wire_request request = { .type = WIRE_STATUS };
 
 	ck_assert_int_eq(client_call(c, &request, NULL, 0), 0);
-	for (uint32_t i = 0; i < c->reply.n_fields; i++)
-		if (strcmp(c->reply.fields[i].key, key) == 0)
-			return c->reply.fields[i].number;
-	ck_abort_msg("no %s in the status", key);
-	return 0;
+	return number_of(&c->reply, key);
 }
 
 /* Ask until it is so, because others end in their own time. */
@@ -1218,6 +1223,50 @@ START_TEST(who_owes_acknowledgements_is_paused)
 }
 END_TEST
 
+/* Objects are moved together in many steps, each brought about by the one before: who speaks
+ * meanwhile is heard between them. */
+START_TEST(moving_objects_holds_up_nobody)
+{
+	enum { N = 4000, SIZE = 4096, KEPT = 4 };
+	static struct wire_item items[N];
+	struct wire_request delete = { .type = WIRE_DELETE, .items = items };
+	struct rig rig = rig_default();
+	uint64_t meanwhile, before, now = 0;
+	struct client a, b;
+
+	rig_start(&rig);
+	client_start(&a, &rig);
+	client_start(&b, &rig);
+	for (unsigned int i = 0; i < N; i++) {
+		ck_assert_int_eq(client_put(&a, i, some_bytes(SIZE, i), SIZE), 0);
+		if (i % KEPT != 0)
+			items[delete.n_items++].id = id_of(i);
+	}
+	before = client_status(&b, "counter.compactions");
+	ck_assert_int_eq(kill(*rig.worker, SIGSTOP), 0);
+	client_send(&a, &delete, NULL, 0);
+	client_send(&a, &(struct wire_request){ .type = WIRE_STATUS }, NULL, 0);
+	ck_assert_int_eq(kill(*rig.worker, SIGCONT), 0);
+	client_receive(&a);
+	ck_assert_uint_eq(a.reply.type, WIRE_DELETE);
+	client_receive(&a);
+	meanwhile = number_of(&a.reply, "counter.compactions");
+	for (uint64_t last = before; now != last || now == before; usleep(1000)) {
+		last = now;
+		now = client_status(&b, "counter.compactions");
+	}
+	ck_assert_uint_gt(now - before, 50);
+	ck_assert_uint_lt(meanwhile - before, (now - before) / 2);
+	for (unsigned int i = 0; i < N; i += KEPT) {
+		ck_assert_int_eq(client_get(&b, i, 0), 0);
+		check_bytes(b.reply.items[0].data, SIZE, i);
+	}
+	client_close(&a);
+	client_close(&b);
+	rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(bytes_of_a_deleted_object_still_arrive)
 {
 	enum { N = 40, SIZE = 60000 };
@@ -1747,6 +1796,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, a_hello_waits_for_descriptors);
 	tcase_add_test(talk, descriptors_wait_for_acknowledgements);
 	tcase_add_test(talk, replies_that_are_not_read_wait);
+	tcase_add_test(talk, moving_objects_holds_up_nobody);
 	tcase_add_loop_test(talk, who_owes_acknowledgements_is_paused, 0, 2);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
