@@ -435,6 +435,7 @@ struct ostore_stats {
 
 struct ostore_setting {
 	const char *key, *value, *origin; /* origin: "default", "FILE:LINE", "command line", ... */
+	uint64_t number; /* what the value comes to: of "30%" or "auto" too.  Bytes, ns, a count, or 0 */
 };
 
 /* Everything the caller may read, ordered by creation.  Freed with ostore_list_free(). */

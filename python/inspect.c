@@ -187,7 +187,8 @@ static PyObject *holder_dict(const struct ostore_holder *holder)
 	PyObject *dict = PyDict_New();
 
 	if (dict && (set_text(dict, "kind", kind_name(holder->kind)) < 0 ||
-			    set_i64(dict, "pid", holder->pid) < 0 ||
+			    set(dict, "pid", holder->pid > 0 ? PyLong_FromLong(holder->pid)
+							     : Py_NewRef(Py_None)) < 0 ||
 			    set_u64(dict, "uid", holder->uid) < 0 ||
 			    set_text(dict, "comm", holder->comm ? holder->comm : "") < 0 ||
 			    set_text(dict, "name", holder->name ? holder->name : "") < 0 ||

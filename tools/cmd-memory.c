@@ -287,7 +287,7 @@ static void write_row(struct writer *writer, const struct row *row)
 	if (row->group)
 		writer_string(writer, "group", row->group);
 	writer_string(writer, "kind", row->kind);
-	writer_count(writer, "pid", pid_of(row));
+	writer_pid(writer, "pid", pid_of(row));
 	writer_count(writer, "uid", uid_of(row));
 	writer_string(writer, "comm", row->holder ? row->holder->comm : NULL);
 	writer_string(writer, "name", row->holder ? row->holder->name : NULL);

@@ -28,7 +28,7 @@ static void write_holders(struct writer *writer, const struct ostore_stat *stat)
 
 		writer_start_object(writer, NULL, WRITER_PLAIN);
 		writer_string(writer, "kind", kind_name(holder->kind));
-		writer_count(writer, "pid", holder->pid);
+		writer_pid(writer, "pid", (uint64_t)holder->pid);
 		writer_count(writer, "uid", holder->uid);
 		writer_string(writer, "comm", holder->comm);
 		writer_string(writer, "name", holder->name);

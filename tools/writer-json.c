@@ -55,6 +55,8 @@ static json_t *value_of(const struct writer_node *node)
 			if (json_array_append_new(value, value_of(child)) < 0)
 				goto fail;
 		return value;
+	case WRITER_NOTHING:
+		return json_null();
 	case WRITER_STRING:
 		return string_value(node->string);
 	case WRITER_BOOLEAN:

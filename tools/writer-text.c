@@ -150,6 +150,8 @@ static char *value_text(const struct writer_node *node, bool in_table)
 		return xasprintf("%s/s", size_format(node->number, text, sizeof text));
 	case WRITER_TIME:
 		return time_text(node->number, in_table);
+	case WRITER_NOTHING:
+		return xstrdup("-");
 	}
 	return xstrdup("");
 }

@@ -156,6 +156,19 @@ void writer_count(struct writer *writer, const char *key, uint64_t value)
 	add(writer, key, WRITER_COUNT)->number = value;
 }
 
+void writer_nothing(struct writer *writer, const char *key)
+{
+	add(writer, key, WRITER_NOTHING);
+}
+
+void writer_pid(struct writer *writer, const char *key, uint64_t pid)
+{
+	if (pid > 0)
+		writer_count(writer, key, pid);
+	else
+		writer_nothing(writer, key);
+}
+
 void writer_size(struct writer *writer, const char *key, uint64_t bytes)
 {
 	add(writer, key, WRITER_SIZE)->number = bytes;

@@ -52,6 +52,7 @@ enum writer_kind {
 	WRITER_SIZE, /* bytes */
 	WRITER_RATE, /* bytes a second */
 	WRITER_TIME, /* ns since the epoch; 0: never */
+	WRITER_NOTHING,
 };
 
 struct writer_node {
@@ -85,6 +86,10 @@ void writer_text_only(struct writer *writer, const char *key, const char *value)
 void writer_bool(struct writer *writer, const char *key, bool value);
 void writer_count(struct writer *writer, const char *key, uint64_t value);
 void writer_size(struct writer *writer, const char *key, uint64_t bytes);
+/* Where there is no value: null, and "-". */
+void writer_nothing(struct writer *writer, const char *key);
+/* A number of which 0 says that there is none. */
+void writer_pid(struct writer *writer, const char *key, uint64_t pid);
 void writer_rate(struct writer *writer, const char *key, uint64_t bytes_per_s);
 void writer_time(struct writer *writer, const char *key, int64_t ns);
 

@@ -94,7 +94,7 @@ def encode_filter(label):
 _SORT_KEYS = "size", "refs", "pins", "pid", "uid", "kind", "created_ns"
 
 
-def _row(stat, kind, pid=0, uid=None, comm="", name="", refs=0, pins=0, expires_ns=0):
+def _row(stat, kind, pid=None, uid=None, comm="", name="", refs=0, pins=0, expires_ns=0):
     return {
         "kind": kind,
         "pid": pid,
@@ -183,7 +183,7 @@ def report(stats, group_by, sort_by, stats_only):
     if group_by is not None:
         document["groups"] = _sum_up(rows)
     if not stats_only:
-        rows.sort(key=lambda row: row[0][key] if key == "created_ns" else row[1][key], reverse=sort_by.startswith("-"))
+        rows.sort(key=lambda row: row[0][key] if key == "created_ns" else row[1][key] or 0, reverse=sort_by.startswith("-"))
         rows.sort(key=lambda row: row[1].get("group", ""))
         document["references"] = [row for _, row in rows]
     return document

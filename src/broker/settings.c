@@ -75,7 +75,8 @@ void settings_change(struct broker *broker, struct connection *c,
 	reply.status = change(broker, c, request, &error);
 	if (reply.status < 0)
 		reply.text = error.length > 0 ? error.bytes : strerror(-reply.status);
-	broker->look_again = 0; /* min_free may be another now */
+	broker->limit_logged = 0; /* what is larger than what the machine has is told at once */
+	limit_look(broker);
 	broker_settle(broker);
 	output_reply(broker, c, &reply, NULL, 0, NULL);
 }

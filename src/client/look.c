@@ -419,7 +419,12 @@ int ostore_config(struct ostore *conn, struct ostore_setting **settingsp, size_t
 		const struct wire_field *field = growing_at(&list, settings.n);
 		struct ostore_setting *setting = growing_at(&settings, settings.n);
 
-		*setting = (struct ostore_setting){ field->key, field->value, field->origin };
+		*setting = (struct ostore_setting){
+			.key = field->key,
+			.value = field->value,
+			.origin = field->origin,
+			.number = field->number,
+		};
 	}
 	settings.result->blocks = TAKE_PTR(list.result->blocks);
 	growing_deinit(&list);

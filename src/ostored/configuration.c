@@ -248,7 +248,8 @@ static int parse_quota_count(uint64_t *countp, const char *text, uint64_t of)
 }
 
 /* "UID:SIZE[,...]"; of: what percentages are of.  quotas needs one entry more
- * than text has commas, after the *np that it has. */
+ * than text has commas, after the *np that it has.
+ * Return: 0, -EINVAL, -ENOMEM; -EEXIST: quotas[*np].uid stands there twice. */
 static int parse_quota(struct core_quota *quotas, size_t *np, const char *text,
 	enum core_resource resource, uint64_t of)
 {
@@ -274,8 +275,10 @@ static int parse_quota(struct core_quota *quotas, size_t *np, const char *text,
 		if (r < 0)
 			return -EINVAL;
 		for (size_t i = *np; i < n; i++)
-			if (quotas[i].uid == (uid_t)uid)
-				return -EINVAL;
+			if (quotas[i].uid == (uid_t)uid) {
+				quotas[*np].uid = (uid_t)uid;
+				return -EEXIST;
+			}
 		quotas[n++] = (struct core_quota){ .uid = uid, .limit = limit, .of = resource };
 	}
 	*np = n;
@@ -314,12 +317,14 @@ static int parse_features(const char *text, const char *wanted)
 	}
 }
 
-static int check_form(enum config_key key, const char *text)
+/* Return: 0, -EINVAL, -ENOMEM; -EEXIST: a quota for *twicep is there twice. */
+static int check_form(enum config_key key, const char *text, uid_t *twicep)
 {
 	const struct rule *rule = &rules[key];
 	CLEANUP_FREE struct core_quota *quotas = NULL;
 	uint64_t number;
 	size_t n = 0;
+	int r;
 
 	if (rule->word && strcmp(text, rule->word) == 0)
 		return 0;
@@ -350,9 +355,12 @@ static int check_form(enum config_key key, const char *text)
 		if (strcmp(text, "none") == 0)
 			return 0;
 		quotas = calloc(quota_entries(text), sizeof *quotas);
-		return quotas ? parse_quota(quotas, &n, text, rule->resource,
-					rule->resource == CORE_REQUESTS ? 0 : UINT64_C(1) << 40)
-			      : -ENOMEM;
+		if (!quotas)
+			return -ENOMEM;
+		r = parse_quota(quotas, &n, text, rule->resource,
+			rule->resource == CORE_REQUESTS ? 0 : UINT64_C(1) << 40);
+		*twicep = quotas[0].uid;
+		return r;
 	}
 	return -EINVAL;
 }
@@ -426,11 +434,20 @@ static int find_key(const char *name)
 int config_set(struct config *config, const char *name, const char *value, const char *origin)
 {
 	const int key = find_key(name);
+	char who[16] = "*";
+	uid_t twice = 0;
 	int r;
 
 	if (key < 0)
 		return unknown_key(config, name, origin);
-	r = check_form(key, value);
+	r = check_form(key, value, &twice);
+	if (r == -EEXIST) {
+		if (twice != (uid_t)-1)
+			snprintf(who, sizeof who, "uid %u", twice);
+		config_complain(config, origin, "%s = \"%s\": %s is given twice; allowed: one limit for each",
+			name, value, who);
+		return -EINVAL;
+	}
 	if (r == -EINVAL)
 		config_complain(config, origin, "%s = \"%s\" is not allowed; allowed: %s%s", name, value,
 			config_infos[key].allowed,
@@ -618,40 +635,14 @@ static enum log_level parse_log_level(const char *text)
 	return LOG_LEVEL_NOTICE;
 }
 
-/* Does the text alone say what the number is? */
-static bool says_number(enum config_key key, const struct config_setting *setting)
-{
-	const struct rule *rule = &rules[key];
-	uint64_t number;
-
-	switch (rule->type) {
-	case TYPE_SIZE_OR_PERCENT:
-		return parse_size(&number, setting->text, 0) == 0 && number == setting->number;
-	case TYPE_COUNT:
-		return parse_count(&number, setting->text, 0, UINT64_MAX) == 0 &&
-			number == setting->number;
-	case TYPE_SIZE:
-	case TYPE_SECONDS:
-	case TYPE_PATH:
-	case TYPE_NAME:
-	case TYPE_CHOICE:
-	case TYPE_QUOTA:
-	case TYPE_FEATURES:
-		break;
-	}
-	return true;
-}
-
 static void fill_fields(struct config *config, struct config_values *values)
 {
 	for (unsigned key = 0; key < CONFIG_N_KEYS; key++) {
 		struct config_setting *setting = &config->settings[key];
 
-		snprintf(setting->decimal, sizeof setting->decimal, "%llu",
-			(unsigned long long)setting->number);
 		values->fields[key] = (struct wire_field){
 			.key = config_infos[key].name,
-			.value = says_number(key, setting) ? setting->text : setting->decimal,
+			.value = setting->text,
 			.origin = setting->origin,
 			.number = setting->number,
 		};

@@ -74,7 +74,6 @@ struct config_setting {
 	char *text;    /* as written */
 	char *origin;  /* "default", "/etc/ostore/ostored.conf:12", "command line" */
 	uint64_t number; /* effective: bytes, nanoseconds, a count, 0 or 1; set by config_resolve() */
-	char decimal[21]; /* number, where text does not say it */
 };
 
 struct config {

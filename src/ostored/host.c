@@ -74,7 +74,8 @@ static int64_t look(void *user, struct text *why)
 {
 	const struct host *host = user;
 
-	return machine_room("", host->config->settings[CONFIG_MIN_FREE].number, why);
+	return machine_room("", host->config->settings[CONFIG_MIN_FREE].number,
+		host->values->core.capacity > host->machine->memory_total, why);
 }
 
 struct broker_host host_functions(struct host *host)

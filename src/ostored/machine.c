@@ -202,7 +202,7 @@ int machine_memory(const char *root, uint64_t *totalp, uint64_t *availablep)
 	return 0;
 }
 
-int64_t machine_room(const char *root, uint64_t min_free, struct text *why)
+int64_t machine_room(const char *root, uint64_t min_free, bool is_oversized, struct text *why)
 {
 	struct tightest tightest = { .limits = false };
 	char size[2][32];
@@ -218,12 +218,17 @@ int64_t machine_room(const char *root, uint64_t min_free, struct text *why)
 			size_format(tightest.usage, size[1], sizeof size[1]));
 	}
 	free(tightest.group);
-	if (min_free > 0 && read_meminfo(root, &total, &available) == 0 &&
+	if ((min_free > 0 || is_oversized) && read_meminfo(root, &total, &available) == 0 &&
 		(int64_t)available - (int64_t)MIN(min_free, (uint64_t)INT64_MAX / 2) < room) {
 		room = (int64_t)available - (int64_t)MIN(min_free, (uint64_t)INT64_MAX / 2);
-		text_set(why, "min_free: %s must stay free, and %s are available",
-			size_format(min_free, size[0], sizeof size[0]),
-			size_format(available, size[1], sizeof size[1]));
+		if (min_free > 0)
+			text_set(why, "min_free: %s must stay free, and %s are available",
+				size_format(min_free, size[0], sizeof size[0]),
+				size_format(available, size[1], sizeof size[1]));
+		else
+			text_set(why, "the machine has %s in all, of which %s are available",
+				size_format(total, size[0], sizeof size[0]),
+				size_format(available, size[1], sizeof size[1]));
 	}
 	return room;
 }

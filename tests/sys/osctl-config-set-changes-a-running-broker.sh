@@ -88,6 +88,26 @@ for key in $("$OSCTL" --json config | jq -r '.[].key'); do
 	esac
 done
 
+# a percentage is shown with what it came to
+"$OSCTL" config set capacity 40% | grep -q '^capacity 40% ([0-9.]* [GM]iB) ' || fail "40% are shown otherwise"
+[ "$("$OSCTL" --json config | jq -r '.[] | select(.key == "capacity") | .value, .effective' | tr '\n' ' ')" = \
+	"40% $(status capacity_bytes) " ] || fail "40% in JSON: $("$OSCTL" --json config)"
+[ "$("$OSCTL" --json config | jq '.[] | select(.key == "queue_deadline") | .effective')" = null ] || fail "effective"
+
+# more than the machine has is taken, and not without a word
+"$OSCTL" config set capacity 400TiB >"$TEST_DIR/out" 2>"$TEST_DIR/error" || fail "400 TiB are refused"
+grep -q 'warning: capacity is 400TiB, of which [0-9.]* [GMT]iB can be used at present: ' "$TEST_DIR/error" ||
+	fail "not a word of 400 TiB: $(cat "$TEST_DIR/error")"
+grep -q '^capacity 400TiB ([0-9.]* [GMT]iB at present) ' "$TEST_DIR/out" || fail "$(cat "$TEST_DIR/out")"
+[ "$(status configured_capacity_bytes)" = 439804651110400 ] || fail "status: $("$OSCTL" --json status)"
+[ "$(status capacity_bytes)" -lt 439804651110400 ] || fail "400 TiB are there"
+grep -q 'capacity is .* at present instead of 400 TiB' "$BROKER_LOG" || fail "$(cat "$BROKER_LOG")"
+"$OSCTL" config set capacity 8MiB 2>"$TEST_DIR/error" >/dev/null || fail "set"
+[ ! -s "$TEST_DIR/error" ] || fail "8 MiB: $(cat "$TEST_DIR/error")"
+before=8388608
+
+refused 1 quota '1234:1MiB,7:1GiB,1234:2MiB' 'quota = .*: uid 1234 is given twice'
+refused 1 quota '*:1MiB,*:1GiB' 'quota = .*: \* is given twice'
 refused 1 capacity much 'allowed: a size such as 2GiB'
 refused 1 capacity 1000 'at least 1MiB'
 refused 1 colour red 'unknown key "colour"'

@@ -87,7 +87,7 @@ $(echo "$attributes" | sed 's/^/./')
 .holders list
 .holders[] 1
 .holders[].kind str
-.holders[].pid int
+.holders[].pid NoneType
 .holders[].uid int
 .holders[].comm str
 .holders[].name str
@@ -123,7 +123,7 @@ assert status["thrashing"] is False
 import json, sys
 settings = {s["key"]: s for s in json.load(sys.stdin)}
 assert settings["capacity"]["origin"], settings
-assert all(set(s) == {"key", "value", "origin"} for s in settings.values()), settings
+assert all(set(s) == {"key", "value", "effective", "origin"} for s in settings.values()), settings
 ' || fail "the keys of config"
 
 keys_are put "$TEST_DIR/metadata" <<EOF
@@ -173,7 +173,7 @@ keys_are memory --group-by uid <<EOF
 .references[] 3
 .references[].group str
 .references[].kind str
-.references[].pid int
+.references[].pid NoneType
 .references[].uid int
 .references[].comm str
 .references[].name str

@@ -40,6 +40,10 @@ memory --group-by label:job -- '[(g["group"], g["objects"], g["refs"]) for g in 
 memory --group-by label:job -- '[r["group"] for r in m["references"]] == ["7", "7", "7", "8", "8"]'
 memory --label job=8 -- 'm["totals"]["objects"] == 1'
 memory --pattern 't*' -- '{r["name"] for r in m["references"]} == {"one", "two", "three", ""}'
+memory -- '{r["pid"] for r in m["references"]} == {None}'
+"$OSCTL" memory | grep -q '^  name  *-  ' || fail "a name has a process: $("$OSCTL" memory)"
+"$OSCTL" --json stat one | "$PYTHON" -c 'import json, sys; assert json.load(sys.stdin)["holders"][0]["pid"] is None' ||
+	fail "stat: $("$OSCTL" --json stat one)"
 "$OSCTL" memory | grep -q '^  KIND ' || fail "no table: $("$OSCTL" memory)"
 "$OSCTL" memory --group-by pid >/dev/null || fail "--group-by pid"
 "$OSCTL" memory --group-by label: 2>/dev/null

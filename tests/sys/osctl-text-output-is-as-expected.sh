@@ -15,7 +15,7 @@ expect()
 	sed -E -e "s/ +$(id -u) +$(id -g) 0644 +[0-9]+s +[0-9]+s / UID GID 0644 AGE AGE /" \
 		-e 's/ +UID +GID MODE/ UID GID MODE/; s/^((u|g)id +)[0-9]+$/\1N/' \
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}/DATE/; s/^(address +)0x[0-9a-f]+$/\1ARENA/' \
-		-e '/^  (KIND|name) /s/([^ ]) +/\1 /g; s/^  name 0 [0-9]+ /  name PID UID /' \
+		-e '/^  (KIND|name) /s/([^ ]) +/\1 /g; s/^  name - [0-9]+ /  name - UID /' \
 		-e "s/^  $(id -u)\$/  UID/" -e 's/^((pool|used) +).*/\1SIZE/; s/^(  [a-z ]+  )(yes|no   .+)$/\1YES-OR-WHY-NOT/' \
 		-e 's/^(  (address|version|worker pid|supervisor pid|descriptors|max descriptors) +).*/\1X/' \
 		"$TEST_DIR/out" >"$TEST_DIR/got"
@@ -57,7 +57,7 @@ resident       1.5 MiB
 deleted        no
 holders
   KIND PID UID COMM NAME REFS PINS EXPIRES
-  name PID UID - weights 1 0 -
+  name - UID - weights 1 0 -
 E2
 expect memory <<'E2'
 totals
@@ -69,7 +69,7 @@ totals
   pins       0
 references
   KIND PID UID COMM NAME REFS PINS SIZE ID EXPIRES CALL SITE
-  name PID UID - weights 1 0 1.5 MiB 0123456789abcdef0123456789abcdef - -
+  name - UID - weights 1 0 1.5 MiB 0123456789abcdef0123456789abcdef - -
 E2
 expect status <<'E2'
 capacity             64 MiB

@@ -108,10 +108,12 @@ START_TEST(defaults_are_allowed_and_resolve)
 	ck_assert_int_eq(values.core.quotas[0].of, CORE_REQUESTS);
 	ck_assert_uint_eq(values.core.quotas[0].limit, 16384);
 	ck_assert_ptr_null(values.address);
-	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "3221225472");
-	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "805306368");
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "30%");
+	ck_assert_uint_eq(values.fields[CONFIG_CAPACITY].number, 3 * GIB);
+	ck_assert_str_eq(values.fields[CONFIG_POOL].value, "auto");
+	ck_assert_uint_eq(values.fields[CONFIG_POOL].number, 805306368);
 	ck_assert_str_eq(values.fields[CONFIG_INLINE_MAX].value, "64KiB");
-	ck_assert_str_eq(values.fields[CONFIG_MAX_DESCRIPTORS].value, "20000");
+	ck_assert_uint_eq(values.fields[CONFIG_MAX_DESCRIPTORS].number, 20000);
 	ck_assert_str_eq(values.fields[CONFIG_MAX_OBJECTS].value, "2097152");
 	config_values_deinit(&values);
 	config_deinit(&config);
@@ -328,7 +330,8 @@ START_TEST(changes_replace_a_value_and_what_depends_on_it)
 	now.memory_available = 4 * GIB;
 	ck_assert_int_eq(change(&config, &now, &values, "capacity", "50%"), 0);
 	ck_assert_uint_eq(values.core.capacity, 2 * GIB);
-	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "2147483648");
+	ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "50%");
+	ck_assert_uint_eq(values.fields[CONFIG_CAPACITY].number, 2 * GIB);
 	ck_assert_int_eq(config_change(&config, &now, &now, &values, "queue_deadline", "3", "y"), 0);
 	ck_assert_uint_eq(values.core.capacity, 2 * GIB);
 	ck_assert_int_eq(values.core.queue_deadline_ns, 3 * NS_PER_S);
@@ -367,7 +370,6 @@ START_TEST(a_change_that_is_refused_changes_nothing)
 		free(config.errors);
 		config.errors = NULL;
 		ck_assert_uint_eq(values.core.capacity, 3 * GIB);
-		ck_assert_str_eq(values.fields[CONFIG_CAPACITY].value, "3221225472");
 		ck_assert_str_eq(values.fields[CONFIG_CAPACITY].origin, "x");
 		ck_assert_uint_eq(values.fields[CONFIG_CAPACITY].number, 3 * GIB);
 		ck_assert_uint_eq(config.settings[CONFIG_CAPACITY].number, 3 * GIB);
@@ -684,21 +686,23 @@ START_TEST(room_is_that_of_the_tightest_group_and_of_min_free)
 
 	put("proc/meminfo", MEMINFO); /* 8 GiB are available */
 	put("proc/self/cgroup", "0::/a/b\n");
-	ck_assert_int_eq(machine_room(directory, 0, &why), INT64_MAX);
+	ck_assert_int_eq(machine_room(directory, 0, false, &why), INT64_MAX);
 	ck_assert_str_eq(why.bytes, "");
-	ck_assert_int_eq(machine_room(directory, 6 * GIB, &why), 2 * GIB);
+	ck_assert_int_eq(machine_room(directory, 0, true, &why), 8 * GIB);
+	ck_assert_ptr_nonnull(strstr(why.bytes, "in all, of which 8 GiB are available"));
+	ck_assert_int_eq(machine_room(directory, 6 * GIB, false, &why), 2 * GIB);
 	ck_assert_ptr_nonnull(strstr(why.bytes, "min_free: 6 GiB must stay free"));
-	ck_assert_int_eq(machine_room(directory, 9 * GIB, &why), -(int64_t)GIB);
+	ck_assert_int_eq(machine_room(directory, 9 * GIB, false, &why), -(int64_t)GIB);
 	put("sys/fs/cgroup/a/b/memory.max", "4294967296\n");
 	put("sys/fs/cgroup/a/b/memory.current", "1048576\n");
 	put("sys/fs/cgroup/a/memory.max", "3221225472\n");
 	put("sys/fs/cgroup/a/memory.current", "2147483648\n");
-	ck_assert_int_eq(machine_room(directory, 6 * GIB, &why), GIB - MACHINE_RESERVE);
+	ck_assert_int_eq(machine_room(directory, 6 * GIB, false, &why), GIB - MACHINE_RESERVE);
 	ck_assert_str_eq(why.bytes, "memory cgroup /a is limited to 3 GiB, of which 2 GiB are used");
 	put("sys/fs/cgroup/a/memory.current", "4294967296\n");
-	ck_assert_int_eq(machine_room(directory, 0, &why), -(int64_t)GIB - MACHINE_RESERVE);
+	ck_assert_int_eq(machine_room(directory, 0, false, &why), -(int64_t)GIB - MACHINE_RESERVE);
 	put("sys/fs/cgroup/a/memory.max", "max\n");
-	ck_assert_int_eq(machine_room(directory, 6 * GIB, &why), 2 * GIB);
+	ck_assert_int_eq(machine_room(directory, 6 * GIB, false, &why), 2 * GIB);
 }
 END_TEST
 
