@@ -102,7 +102,8 @@ static void remove_if_dead(int parent, const char *name)
 	(void)unlinkat(parent, name, AT_REMOVEDIR); /* stays if somebody put something there */
 }
 
-static void remove_dead(int parent)
+/* @own: that may be of a dead one whose heir we are */
+static void remove_dead(int parent, const char *own)
 {
 	int again = openat(parent, ".", OPEN_FLAGS);
 	DIR *stream = again >= 0 ? fdopendir(again) : NULL;
@@ -115,7 +116,8 @@ static void remove_dead(int parent)
 		return;
 	}
 	while ((entry = readdir(stream))) {
-		if (strncmp(entry->d_name, PRIVATE_PREFIX, strlen(PRIVATE_PREFIX)) == 0 &&
+		if (strcmp(entry->d_name, own) != 0 &&
+			strncmp(entry->d_name, PRIVATE_PREFIX, strlen(PRIVATE_PREFIX)) == 0 &&
 			id128_parse(&id, entry->d_name + strlen(PRIVATE_PREFIX)) == 0)
 			remove_if_dead(parent, entry->d_name);
 	}
@@ -201,8 +203,11 @@ int directory_open(struct directory *directory, const struct spill_directory *wi
 			r == -ENOENT ? "; make it, and give it to the broker's user" : "");
 		return r;
 	}
-	remove_dead(parent);
-	directory->fd = open_own(parent, name, &why);
+	remove_dead(parent, name);
+	if (wish->inherited > 0 && is_ours(wish->inherited) && is_linked(wish->inherited, parent, name))
+		directory->fd = wish->inherited; /* with its lock */
+	else
+		directory->fd = open_own(parent, name, &why);
 	r = directory->fd < 0 ? directory->fd : try_direct(directory->fd, &why);
 	if (r < 0) {
 		text_set(errorp, "spill directory %s: %s", wish->path, why.bytes);

@@ -10,7 +10,8 @@
  *   0000002b.new     one that is being written
  *
  * Anything else in there is not ours and stays.  A private store's directory that nobody
- * has locked is of a dead one, and removed by the next store of that user.
+ * has locked is of a dead one, and removed by the next store of that user.  An heir takes
+ * over the dead one's descriptor, and so the lock, without a gap.
  */
 #ifndef SPILL_DIRECTORY_H
 #define SPILL_DIRECTORY_H

@@ -303,6 +303,11 @@ int spill_open(struct spill **spillp, const struct spill_options *options, struc
 	return 0;
 }
 
+int spill_descriptor(const struct spill *spill, unsigned int i)
+{
+	return spill->files.directories[i].fd;
+}
+
 int spill_claim(struct spill *spill, const struct disk_place *place)
 {
 	return files_claim(&spill->files, place);

@@ -16,12 +16,14 @@
  * (spill_event()), or, with `synchronous`, inside spill_submit().
  *
  *   function                               may be called from
- *   spill_open, _claim, _sweep, _close     main
+ *   spill_open, _descriptor, _claim,       main
+ *   _sweep, _close
  *   spill_submit, _take, _forget, _fullest main
  *   spill_statistics                       main
  *
- * A worker that dies loses its jobs.  The heir opens the store anew (after it closed
- * the dead one's descriptors), claims every place that its tables name, and sweeps.
+ * A worker that dies loses its jobs.  The heir opens the store anew with the directories
+ * that the dead one had open (spill_descriptor(); their lock keeps others from taking
+ * the store for dead), claims every place that its tables name, and sweeps.
  */
 #ifndef SPILL_SPILL_H
 #define SPILL_SPILL_H
@@ -49,6 +51,7 @@ struct spill_directory {
 	const char *path;    /* must exist; the store makes a directory of its own in it */
 	uint64_t max_bytes;  /* 0: as much as there is */
 	uint64_t min_free;   /* bytes that must stay free on that file system */
+	int inherited;       /* spill_descriptor() of the dead one, still open; 0: none */
 };
 
 #define SPILL_MAX_DIRECTORIES 64
@@ -79,6 +82,9 @@ struct spill;
  * spill_sweep(), which must be called before the first job.
  * Return: 0 or negative errno (-EBUSY: another process has this store open). */
 int spill_open(struct spill **spillp, const struct spill_options *options, struct text *errorp);
+
+/* spill_descriptor() - of directory i, which is locked by it as long as it is open: for an heir */
+int spill_descriptor(const struct spill *spill, unsigned int i);
 
 /* spill_claim() - the tables name this place
  * Looks at the file's head, once a file, and at its length; not at the bytes.

@@ -510,6 +510,50 @@ START_TEST(what_a_dead_private_store_left_is_swept_by_the_next_and_a_living_ones
 }
 END_TEST
 
+/* The worker is gone, its descriptors are not; or they are, too. */
+START_TEST(an_heir_takes_over_a_private_store)
+{
+	struct object *object = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	static struct spill *dead; /* its memory is lost */
+	struct world world, other;
+	int status;
+	pid_t pid;
+
+	ck_assert_ptr_ne(object, MAP_FAILED);
+	*object = make_object(5 * MIB, 1);
+	world_init(&world, "/tmp");
+	world.options.is_private = true;
+	world.options.synchronous = true;
+	if (_i == 0) {
+		world_open(&world);
+		ck_assert_int_eq(world_write(&world, object).result, 0);
+		dead = world.spill;
+		world.directories[0].inherited = spill_descriptor(dead, 0);
+		/* meanwhile another begins */
+		other = world;
+		other.directories[0].inherited = 0;
+		other.options.directories = other.directories;
+		other.options.store.bytes[3] ^= 1;
+		world_open(&other);
+		world_close(&other, false);
+	} else {
+		pid = fork();
+		if (pid == 0) {
+			world_open(&world);
+			(void)world_write(&world, object);
+			kill(getpid(), SIGKILL);
+		}
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	}
+	world_open(&world);
+	ck_assert_int_eq(spill_claim(world.spill, &object->place), 0);
+	ck_assert_uint_eq(spill_sweep(world.spill), 0);
+	ck_assert_int_eq(world_read_whole(&world, object).result, 0);
+	world_deinit(&world);
+	ck_assert_int_eq(munmap(object, 4096), 0);
+}
+END_TEST
+
 START_TEST(a_directory_that_will_not_do_is_named)
 {
 	struct text error = TEXT_INIT;
@@ -563,6 +607,7 @@ int main(void)
 	tcase_add_test(tests, a_store_is_open_once);
 	tcase_add_test(tests, a_private_store_leaves_nothing);
 	tcase_add_test(tests, what_a_dead_private_store_left_is_swept_by_the_next_and_a_living_ones_is_not);
+	tcase_add_loop_test(tests, an_heir_takes_over_a_private_store, 0, 2);
 	tcase_add_test(tests, a_directory_that_will_not_do_is_named);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
