@@ -216,8 +216,10 @@ void model_holders_changed(struct model *m, int object)
 		return;
 	}
 	if (model_refs(m, object) == 0 && model_pins(m, object) == 0 && !model_is_wanted(m, object)) {
-		if (o->idle_since == 0)
+		if (o->idle_since == 0) {
 			o->idle_since = m->event;
+			o->vague = m->lossy; /* the core may know of another holder */
+		}
 	} else {
 		o->idle_since = 0;
 		o->vague = false;
