@@ -166,7 +166,7 @@ static bool may_read(const struct connection *c)
 void connection_update(struct broker *broker, struct connection *c)
 {
 	bool wants_room = c->block == OUTPUT_SOCKET || output_is_paused(c);
-	uint32_t interest = EPOLLIN | EPOLLET | (wants_room ? EPOLLOUT : 0);
+	uint32_t interest = EPOLLET | (c->muted ? 0 : EPOLLIN) | (wants_room ? EPOLLOUT : 0);
 
 	if (c->doomed)
 		return;
@@ -177,6 +177,14 @@ void connection_update(struct broker *broker, struct connection *c)
 		c->unread = false;
 		turns_add(broker, c);
 	}
+}
+
+void connection_mute(struct broker *broker, struct connection *c, bool muted)
+{
+	if (c->muted == muted)
+		return;
+	c->muted = muted;
+	connection_update(broker, c);
 }
 
 /* ---- hello ---- */
@@ -653,6 +661,7 @@ static bool serve_packet(struct broker *broker, struct connection *c)
 	}
 	if (!read_packet(broker, c)) {
 		turns_remove(broker, c);
+		connection_mute(broker, c, false);
 		if (c->leaving && !c->doomed)
 			connection_doom(broker, c);
 		return false;
@@ -660,6 +669,18 @@ static bool serve_packet(struct broker *broker, struct connection *c)
 	if (c->leaving && !c->doomed && ++c->n_last_words == LAST_WORDS_MAX)
 		connection_doom(broker, c);
 	return true;
+}
+
+/* A turn that ended early has not found the connection empty, though it may be. */
+static void look_for_more(struct broker *broker, struct connection *c)
+{
+	char byte;
+
+	if (c->doomed || c->leaving || !c->ready || !may_read(c) ||
+			recv(c->call_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+		return;
+	turns_remove(broker, c);
+	connection_mute(broker, c, false);
 }
 
 unsigned int connection_serve(struct broker *broker, struct connection *c, unsigned int max_packets)
@@ -671,8 +692,10 @@ unsigned int connection_serve(struct broker *broker, struct connection *c, unsig
 	user->n_connections++; /* it is charged with the end of its last connection too */
 	while (n < max_packets && serve_packet(broker, c)) {
 		n++;
-		if (end != FOREVER_NS && now_ns() >= end)
+		if (end != FOREVER_NS && now_ns() >= end) {
+			look_for_more(broker, c);
 			break;
+		}
 	}
 	broker_settle(broker);
 	if (n > 0 || c->state == CONNECTION_ENDED)

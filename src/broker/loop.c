@@ -138,6 +138,8 @@ static void call_event(struct broker *broker, struct connection *c, uint32_t eve
 	}
 	if (events & EPOLLOUT)
 		output_flush(broker, c);
+	if (c->ready || c->unread)
+		connection_mute(broker, c, true);
 	turns_add(broker, c);
 	broker_settle(broker);
 }

@@ -11,7 +11,7 @@
  * of the worker's own user, over all its sockets: once there are RLIMIT_NOFILE of
  * them, sendmsg() fails (ETOOMANYREFS) whoever the packet is for.
  *
- * A user is here while a connection of it is.
+ * A user is here while a connection of it is, or turns.c remembers it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ struct user *user_get(struct broker *broker, uid_t uid)
 	hash_map_for_each(node, &broker->users, hash_number(uid)) {
 		user = container_of(node, struct user, by_uid);
 		if (user->uid == uid) {
-			user->n_connections++;
+			broker->n_users += user->n_connections++ == 0;
 			return user;
 		}
 	}
@@ -39,6 +39,7 @@ struct user *user_get(struct broker *broker, uid_t uid)
 		return NULL;
 	user->uid = uid;
 	user->n_connections = 1;
+	broker->n_users++;
 	TAILQ_INIT(&user->ready);
 	hash_map_add(&broker->users, &user->by_uid, hash_number(uid));
 	return user;
@@ -49,7 +50,13 @@ void user_put(struct broker *broker, struct user *user)
 	if (--user->n_connections > 0)
 		return;
 	assert(user->output_bytes == 0 && user->n_flying == 0 && TAILQ_EMPTY(&user->ready));
-	turns_forget(broker, user);
+	broker->n_users--;
+	if (!user->is_recent)
+		user_free(broker, user);
+}
+
+void user_free(struct broker *broker, struct user *user)
+{
 	hash_map_remove(&broker->users, &user->by_uid);
 	free(user);
 }

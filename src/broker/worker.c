@@ -81,6 +81,7 @@ void broker_end(struct broker *broker)
 	free(broker->packet);
 	free(broker->connections);
 	free(broker->queued_uses);
+	turns_deinit(broker);
 	hash_map_deinit(&broker->users);
 }
 

@@ -105,7 +105,11 @@ struct user {
 	/* turns.c */
 	struct connection_list ready; /* packets may have come: whose turn it is, first */
 	TAILQ_ENTRY(user) taker;      /* in broker.takers, while one is ready */
-	int64_t pause_until;
+	int64_t served_at, pause_until;
+	int64_t used;                 /* of the worker's time, by a clock that all users share */
+	bool floods;                  /* had more to be served when its last turn ended */
+	bool is_recent;
+	TAILQ_ENTRY(user) recency;    /* in broker.recent */
 };
 TAILQ_HEAD(user_list, user);
 
@@ -125,6 +129,7 @@ struct connection {
 	bool hung_up;  /* the peer is gone: what it sent still counts, replies go nowhere */
 	bool doomed;   /* will be ended by broker_settle() */
 	bool ready;    /* is in its user's list of the ready */
+	bool muted;    /* epoll does not tell of packets: we know of some already */
 	bool unread;   /* is ready, but not read before its replies are sent */
 	bool leaving;  /* its last words are read, and then it is doomed */
 	uint32_t n_last_words;
@@ -186,10 +191,11 @@ struct broker {
 	struct user_list takers; /* who has ready connections: whose turn it is, first */
 	struct user door;        /* stands for those whom listener_accept() will let in */
 	bool door_open;          /* somebody may be there */
-	struct {
-		const struct user *user; /* NULL: gone */
-		int64_t at;
-	} served[2]; /* the last two different ones, latest first */
+	bool door_muted;         /* epoll does not tell of more of them */
+	struct user_list recent; /* the last ones served, latest first; some may have left */
+	unsigned int n_recent;
+	int64_t ran;             /* how long the worker had, when it was last asked */
+	int64_t used_most;       /* of all users' used */
 
 	/* listener.c */
 	struct connection_list greeting;
@@ -201,6 +207,7 @@ struct broker {
 
 	/* user.c */
 	struct hash_map users;
+	uint32_t n_users; /* who have connections */
 
 	/* connection.c */
 	struct connection **connections; /* by the core's index; NULL: none */
@@ -271,8 +278,8 @@ void turns_open_door(struct broker *broker);
 bool turns_may(const struct broker *broker, const struct user *user);
 /* The user was served from then until now. */
 void turns_took(struct broker *broker, struct user *user, int64_t began);
-/* The user is freed. */
-void turns_forget(struct broker *broker, const struct user *user);
+/* Forget who was served. */
+void turns_deinit(struct broker *broker);
 /* Is there one user at most? */
 bool turns_alone(const struct broker *broker);
 /* When a turn that begins now must end. */
@@ -311,10 +318,15 @@ void connections_free_ended(struct broker *broker);
 /* Watch for what it can do now. */
 void connection_update(struct broker *broker, struct connection *connection);
 
+/* Who sends while it is not its turn is not to wake us with every packet. */
+void connection_mute(struct broker *broker, struct connection *connection, bool muted);
+
 /* user.c */
 /* The uid's user, for one connection more.  Return: NULL when there is no memory. */
 struct user *user_get(struct broker *broker, uid_t uid);
 void user_put(struct broker *broker, struct user *user);
+/* It has no connection, and is not remembered. */
+void user_free(struct broker *broker, struct user *user);
 /* How many more descriptors may be on their way to it. */
 uint32_t user_window(const struct broker *broker, const struct user *user);
 
