@@ -813,6 +813,80 @@ START_TEST(who_pins_pages_holds_up_no_other_uid)
 }
 END_TEST
 
+/* ---- turns ---- */
+
+#define N_FLOODS   16 /* connections */
+#define N_FLOODING 60 /* requests on each */
+#define N_ASKED    8
+#define TURN_MAX   16 /* requests */
+
+static void stop_worker(const struct rig *rig)
+{
+	char path[64], text[64], state = 'R';
+
+	ck_assert_int_eq(kill(*rig->worker, SIGSTOP), 0);
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)*rig->worker);
+	for (int i = 0; i < PATIENCE && state != 'T'; i++) {
+		FILE *file = fopen(path, "re");
+
+		ck_assert_ptr_nonnull(file);
+		ck_assert_int_eq(fscanf(file, "%*d %63s %c", text, &state), 2);
+		(void)fclose(file);
+		usleep(1000);
+	}
+	ck_assert_int_eq(state, 'T');
+}
+
+/* Between two requests of one uid another is served for a turn, however many of its
+ * requests were there before.  What was served when is told by a counter: all of them
+ * wait when the worker begins, so that it does not matter how fast anybody is. */
+START_TEST(who_floods_is_served_a_turn_at_a_time)
+{
+	static struct client floods[N_FLOODS];
+	struct wire_item item = { .mode = 0600, .data = "x", .data_size = 1 };
+	struct wire_request put = { .type = WIRE_PUT, .items = &item, .n_items = 1 };
+	struct wire_request status = { .type = WIRE_STATUS };
+	struct rig rig = rig_default();
+	uint64_t puts = 0, now;
+	struct client c;
+
+	if (geteuid() != 0) {
+		fprintf(stderr, "skipped: needs root to be two users\n");
+		return;
+	}
+	rig_start(&rig);
+	client_start(&c, &rig);
+	ck_assert_int_eq(seteuid(65534), 0);
+	for (size_t i = 0; i < N_FLOODS; i++) {
+		client_connect(&floods[i], &rig);
+		client_greet(&floods[i], 0);
+	}
+	ck_assert_int_eq(seteuid(0), 0);
+	stop_worker(&rig);
+	for (unsigned int i = 0; i < N_FLOODS * N_FLOODING; i++) {
+		item.id = id_of(i);
+		put.serial = 0;
+		client_send(&floods[i % N_FLOODS], &put, NULL, 0);
+	}
+	for (int i = 0; i < N_ASKED; i++) {
+		status.serial = 0;
+		client_send(&c, &status, NULL, 0);
+	}
+	ck_assert_int_eq(kill(*rig.worker, SIGCONT), 0);
+	for (int i = 0; i < N_ASKED; i++) {
+		client_receive(&c);
+		now = number_of(&c.reply, "counter.puts");
+		ck_assert_uint_le(now - puts, 2 * TURN_MAX); /* one that it may spin for, and one */
+		puts = now;
+	}
+	client_await(&c, "counter.puts", N_FLOODS * N_FLOODING);
+	for (size_t i = 0; i < N_FLOODS; i++)
+		client_close(&floods[i]);
+	client_close(&c);
+	rig_stop(&rig);
+}
+END_TEST
+
 /* ---- the end of clients ---- */
 
 static void put_and_draft(const struct rig *rig)
@@ -1801,6 +1875,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
 	tcase_add_test(talk, who_pins_pages_holds_up_no_other_uid);
+	tcase_add_test(talk, who_floods_is_served_a_turn_at_a_time);
 	suite_add_tcase(suite, talk);
 	tcase_set_timeout(end, 40);
 	tcase_add_test(end, a_killed_client_gives_everything_back);
