@@ -257,10 +257,14 @@ static int fill_holes(struct broker *broker, const struct outgoing *out, uint32_
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < n_items && r == 0; i++)
+	for (uint32_t i = 0; i < n_items && r == 0; i++) {
+		if (i + 1 < n_items && broker->holes[i + 1])
+			broker_pack_prefetch(broker, &out->places[out->next_item + i + 1],
+				out->reply.items[out->next_item + i + 1].data_size);
 		if (broker->holes[i])
 			r = broker_pack_read(broker, &out->places[out->next_item + i], broker->holes[i],
 				out->reply.items[out->next_item + i].data_size);
+	}
 	return r;
 }
 

@@ -101,6 +101,16 @@ int broker_pack_write(struct broker *broker, const struct core_pack_write *write
 	return r;
 }
 
+void broker_pack_prefetch(const struct broker *broker, const struct core_place *place, size_t size)
+{
+	const char *bytes = broker->pack.bytes + place->offset;
+
+	if (place->fd != CORE_PLACE_PACK)
+		return;
+	for (size_t at = 0; at < MIN(size, (size_t)1024); at += 64)
+		__builtin_prefetch(bytes + at);
+}
+
 int broker_pack_read(const struct broker *broker, const struct core_place *place, char *to,
 	size_t size)
 {

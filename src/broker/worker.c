@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ds/memory.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -85,6 +87,32 @@ void broker_end(struct broker *broker)
 	hash_map_deinit(&broker->users);
 }
 
+/* Whole huge pages in it.  Where there are none, it is as it was. */
+static void advise_huge(void *memory, size_t size)
+{
+	const uintptr_t begin = ((uintptr_t)memory + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
+	const uintptr_t end = ((uintptr_t)memory + size) & ~(HUGE_PAGE_BYTES - 1);
+
+	if (begin < end)
+		(void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
+/* An array of the heap: its beginning stays as it is, as most are made larger than they get. */
+static void advise_array(void *memory, size_t size)
+{
+	advise_huge((char *)memory + MEMORY_LARGE / 2, size - MEMORY_LARGE / 2);
+}
+
+static void advise_tables(const struct core *core)
+{
+	uint32_t cursor = 0;
+	void *memory;
+	size_t size;
+
+	while (core_next_large(core, &cursor, &memory, &size))
+		advise_huge(memory, size);
+}
+
 /* Memory that nobody ever wrote to belongs to a first start. */
 static bool is_used(const struct broker_options *options)
 {
@@ -104,10 +132,12 @@ static int start(struct broker *broker)
 	struct core_totals totals;
 	int r;
 
+	memory_is_large = advise_array;
 	r = core_open(&broker->core, options->core, options->tables, options->tables_size,
 		broker->now, clock_now_ns(CLOCK_REALTIME));
 	if (r < 0)
 		return r;
+	advise_tables(broker->core);
 	settings_inherit(broker);
 	r = heir ? broker_recover(broker) : broker_open(broker);
 	if (r < 0)

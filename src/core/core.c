@@ -139,6 +139,29 @@ static void free_operations(struct core *core)
 	free(core->operations);
 }
 
+bool core_next_large(const struct core *core, uint32_t *cursor, void **memoryp, size_t *sizep)
+{
+	const struct tables *t = &core->tables;
+	const struct {
+		void *array;
+		size_t size;
+	} arrays[] = {
+		{ t->objects, (size_t)t->header->max_objects * sizeof *t->objects },
+		{ t->holdings, (size_t)t->header->max_holdings * sizeof *t->holdings },
+	};
+
+	while (*cursor < ARRAY_SIZE(arrays)) {
+		const uint32_t i = (*cursor)++;
+
+		if (arrays[i].size <= MEMORY_LARGE)
+			continue;
+		*memoryp = (char *)arrays[i].array + MEMORY_LARGE;
+		*sizep = arrays[i].size - MEMORY_LARGE;
+		return true;
+	}
+	return false;
+}
+
 struct core *core_close(struct core *core)
 {
 	if (!core)

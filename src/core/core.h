@@ -240,6 +240,9 @@ size_t core_memory_size(const struct core_config *config);
  * Return: 0, -ENOMEM, -EUCLEAN (the memory holds something else), -EINVAL (unknown policy). */
 int core_open(struct core **corep, const struct core_config *config, void *memory, size_t size,
 	int64_t now, int64_t realtime);
+/* Where in the memory the records of very many objects are, beyond the first MiBs: there huge pages
+ * are worth while.  Iterate from *cursor = 0 until false. */
+bool core_next_large(const struct core *core, uint32_t *cursor, void **memoryp, size_t *sizep);
 struct core *core_close(struct core *core); /* frees the heap part only; returns NULL */
 
 /* ---- after core_open() on used memory: the heir's questions ---- */

@@ -78,6 +78,7 @@ static void grant(struct core *core, const struct get *get, const uint32_t *obje
 		fds = scratch_alloc(core, get->n, sizeof *fds);
 		inline_places = scratch_alloc(core, get->n, sizeof *inline_places);
 	}
+	holdings_prefetch(core, get->conn, objects, get->n);
 	for (size_t i = 0; i < get->n; i++) {
 		const uint32_t o = objects[i];
 		const struct object_record *record = object_record(core, o);
@@ -142,6 +143,8 @@ static bool look(struct core *core, const struct get *get, uint32_t *objects, in
 {
 	size_t n_ready = 0, n_gone = 0;
 
+	if (get->n > 1)
+		objects_prefetch(core, get->ids, sizeof *get->ids, get->n);
 	for (size_t i = 0; i < get->n; i++) {
 		objects[i] = object_find_seen(core, &get->ids[i], get->conn);
 		if (objects[i] != TABLES_NONE) {

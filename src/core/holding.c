@@ -23,6 +23,22 @@ uint32_t holding_find(const struct core *core, uint32_t conn, uint32_t o)
 	return h;
 }
 
+void holdings_prefetch(const struct core *core, uint32_t conn, const uint32_t *objects, size_t n)
+{
+	const struct index_map *map = &core->holdings_by_pair;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t others = core->objects[objects[i]].holdings.first;
+
+		index_map_prefetch(map, pair_hash(conn, objects[i]));
+		if (others != INDEX_NONE)
+			__builtin_prefetch(&core->holdings[others]);
+	}
+	for (size_t i = 0; i < n; i++)
+		(void)index_map_prefetch_first(map, holdings_by_pair(core),
+			pair_hash(conn, objects[i]));
+}
+
 bool holding_room(const struct core *core, uint32_t conn, uint32_t n)
 {
 	const struct account *account = core->connections[conn].account;

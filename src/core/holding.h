@@ -8,6 +8,7 @@
 #define CORE_HOLDING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct core;
@@ -16,6 +17,8 @@ struct core;
 uint32_t holding_find(const struct core *core, uint32_t conn, uint32_t o);
 /* Can n more holdings be recorded for this connection?  Ask before holding_add(). */
 bool holding_room(const struct core *core, uint32_t conn, uint32_t n);
+/* holding_add() will be called for each of these objects; as objects_prefetch(). */
+void holdings_prefetch(const struct core *core, uint32_t conn, const uint32_t *objects, size_t n);
 void holding_add(struct core *core, uint32_t conn, uint32_t o, uint32_t refs, uint32_t pins);
 /* Subtract at most what is there.  The last reference of a draft aborts it.
  * Return: was all that there? */

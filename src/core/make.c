@@ -409,6 +409,9 @@ void request_make(struct core *core, uint32_t conn, const struct wire_request *r
 	}
 	pending_set_deadline(core, pending, deadline_ns(core->now,
 		request->timeout_ns ? request->timeout_ns : core->config.queue_deadline_ns));
+	if (request->n_items > 1)
+		objects_prefetch(core, &request->items->id, sizeof *request->items,
+			request->n_items);
 	for (uint32_t i = 0; i < request->n_items; i++)
 		add_item(core, conn, pending, &request->items[i], request, fd);
 	pending_packet_end(core, pending, request->more);

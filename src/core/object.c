@@ -18,7 +18,11 @@
 #include "core/state.h"
 #include "core/watch.h"
 #include "ds/memory.h"
+#include "util/cleanup.h"
 #include "util/siphash.h"
+
+#define PREFETCH_MAX 64 /* objects that are fetched together */
+#define CACHE_LINE   64
 
 uint64_t object_id_hash(const struct core *core, const struct id128 *id)
 {
@@ -38,6 +42,39 @@ uint32_t object_find(const struct core *core, const struct id128 *id)
 		if (id128_equal(&object_record(core, o)->id, id))
 			break;
 	return o;
+}
+
+static void prefetch_all_of(const void *p, size_t size)
+{
+	for (size_t at = 0; at < size; at += CACHE_LINE)
+		__builtin_prefetch((const char *)p + at);
+}
+
+void objects_prefetch(const struct core *core, const struct id128 *ids, size_t stride, size_t n)
+{
+	uint64_t hashes[PREFETCH_MAX];
+
+	for (size_t begin = 0, end; begin < n; begin = end) {
+		end = MIN(begin + PREFETCH_MAX, n);
+		for (size_t i = begin; i < end; i++) {
+			const struct id128 *id = (const void *)((const char *)ids + i * stride);
+			const uint64_t hash = object_id_hash(core, id);
+
+			index_map_prefetch(&core->objects_by_id, hash);
+			hash_map_prefetch(&core->gone_by_id, hash);
+			hashes[i - begin] = hash;
+		}
+		for (size_t i = 0; i < end - begin; i++) {
+			const uint32_t o = index_map_prefetch_first(&core->objects_by_id,
+				objects_by_id(core), hashes[i]);
+
+			hash_map_prefetch_first(&core->gone_by_id, hashes[i]);
+			if (o == INDEX_NONE)
+				continue;
+			prefetch_all_of(&core->objects[o], sizeof core->objects[o]);
+			prefetch_all_of(object_record(core, o), sizeof *object_record(core, o));
+		}
+	}
 }
 
 uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint32_t conn)

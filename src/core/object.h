@@ -32,6 +32,8 @@ uint64_t object_id_hash(const struct core *core, const struct id128 *id);
 const char *object_id_text(struct core *core, const struct id128 *id);
 /* The object that has this id now, draft or sealed; or TABLES_NONE. */
 uint32_t object_find(const struct core *core, const struct id128 *id);
+/* They will be looked for: let the cache fetch what is needed for all of them at once. */
+void objects_prefetch(const struct core *core, const struct id128 *ids, size_t stride, size_t n);
 /* The same, if it is sealed and this connection may read it. */
 uint32_t object_find_seen(const struct core *core, const struct id128 *id, uint32_t conn);
 /* The oldest deleted object of this id that the connection still holds and that was created after

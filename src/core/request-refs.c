@@ -42,6 +42,9 @@ static void release_deleted(struct core *core, uint32_t conn, const struct id128
 
 void request_release(struct core *core, uint32_t conn, const struct wire_request *request)
 {
+	if (request->n_items > 0)
+		objects_prefetch(core, &request->items->id, sizeof *request->items,
+			request->n_items);
 	for (uint32_t i = 0; i < request->n_items; i++) {
 		const struct wire_item *item = &request->items[i];
 		uint32_t refs = item->refs, pins = item->pins, h;

@@ -103,3 +103,17 @@ struct hash_node *hash_map_next(const struct hash_node *node)
 			return next;
 	return NULL;
 }
+
+void hash_map_prefetch(const struct hash_map *map, uint64_t hash)
+{
+	if (map->n > 0)
+		__builtin_prefetch(bucket(map, hash));
+}
+
+void hash_map_prefetch_first(const struct hash_map *map, uint64_t hash)
+{
+	const struct hash_node *node = map->n > 0 ? *bucket(map, hash) : NULL;
+
+	if (node)
+		__builtin_prefetch(node);
+}

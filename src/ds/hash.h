@@ -37,6 +37,10 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node);
 struct hash_node *hash_map_find(const struct hash_map *map, uint64_t hash);
 struct hash_node *hash_map_next(const struct hash_node *node);
 
+/* As in ds/index-map.h. */
+void hash_map_prefetch(const struct hash_map *map, uint64_t hash);
+void hash_map_prefetch_first(const struct hash_map *map, uint64_t hash);
+
 #define hash_map_for_each(node, map, key_hash) \
 	for ((node) = hash_map_find((map), (key_hash)); (node); (node) = hash_map_next(node))
 

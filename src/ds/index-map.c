@@ -111,3 +111,19 @@ uint32_t index_map_next(struct index_nodes nodes, uint32_t i)
 {
 	return with_hash(nodes, index_node(nodes, i)->next, index_node(nodes, i)->hash);
 }
+
+void index_map_prefetch(const struct index_map *map, uint64_t hash)
+{
+	if (map->n > 0)
+		__builtin_prefetch(bucket(map, (uint32_t)hash));
+}
+
+uint32_t index_map_prefetch_first(const struct index_map *map, struct index_nodes nodes,
+	uint64_t hash)
+{
+	const uint32_t i = map->n > 0 ? chain_first(bucket(map, (uint32_t)hash)) : INDEX_NONE;
+
+	if (i != INDEX_NONE)
+		__builtin_prefetch(index_node(nodes, i));
+	return i;
+}

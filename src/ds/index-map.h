@@ -49,6 +49,12 @@ void index_map_remove(struct index_map *map, struct index_nodes nodes, uint32_t 
 uint32_t index_map_find(const struct index_map *map, struct index_nodes nodes, uint64_t hash);
 uint32_t index_map_next(struct index_nodes nodes, uint32_t i);
 
+/* Who will look for many asks for all of their buckets first, then for all their first elements,
+ * and looks then: so the cache waits for them together.  The second returns that element. */
+void index_map_prefetch(const struct index_map *map, uint64_t hash);
+uint32_t index_map_prefetch_first(const struct index_map *map, struct index_nodes nodes,
+	uint64_t hash);
+
 #define index_map_for_each(i, map, nodes, key_hash)              \
 	for ((i) = index_map_find((map), (nodes), (key_hash)); (i) != INDEX_NONE; \
 		(i) = index_map_next((nodes), (i)))

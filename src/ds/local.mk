@@ -9,5 +9,6 @@ src_ds_libds_la_SOURCES = \
 	src/ds/index-map.c \
 	src/ds/index-map.h \
 	src/ds/list.h \
+	src/ds/memory.c \
 	src/ds/memory.h \
 	$(NULL)

@@ -9,6 +9,7 @@
 #define DS_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,10 +22,23 @@ static inline void *must(void *memory)
 	return memory;
 }
 
+#define MEMORY_LARGE (UINT64_C(4) << 20) /* bytes of an array */
+
+/* Called with each array that is so large or larger: whoever may make system calls can have it
+ * backed by huge pages.  Global, set before the first; NULL: none. */
+extern void (*memory_is_large)(void *memory, size_t size);
+
+static inline void *memory_note(void *memory, size_t size)
+{
+	if (size >= MEMORY_LARGE && memory_is_large)
+		memory_is_large(memory, size);
+	return memory;
+}
+
 /* Zeroed. */
 static inline void *must_alloc(size_t n, size_t size)
 {
-	return must(calloc(n, size));
+	return memory_note(must(calloc(n, size)), n * size);
 }
 
 /* Grow *arrayp, an array of *roomp elements of this size, to hold n; doubles. */
@@ -37,7 +51,7 @@ static inline void must_grow(void *arrayp, size_t *roomp, size_t n, size_t size)
 		return;
 	while (room < n)
 		room *= 2;
-	*array = must(reallocarray(*array, room, size));
+	*array = memory_note(must(reallocarray(*array, room, size)), room * size);
 	*roomp = room;
 }
 
