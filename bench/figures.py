@@ -246,6 +246,7 @@ def small(store, clients=1, size=4096, seconds=3):
     count = 4000 if clients == 1 else 16000 // clients
     if store == "ray" and clients > 1:
         raise SystemExit("Ray's clients are workers of a cluster: only one is measured")
+    warm_up_machine(GIB)
     name, store = store, begin(store, GIB)
     if clients == 1:
         results = [small_client(store, size, count, seconds, None)]
@@ -308,6 +309,7 @@ def small_client(store, size, count, seconds, barrier):
 
 def small_many(store, size=4096, count=4000, many=100, rounds=3):
     """put_many() and get([...]) of bytes, by 100."""
+    warm_up_machine(GIB)
     store = begin(store, GIB)
     puts, gets = [], []
     for _ in range(rounds + 1):
@@ -329,6 +331,7 @@ def small_many(store, size=4096, count=4000, many=100, rounds=3):
 
 def many_puts(store, count=100000, size=1024, seconds=8):
     """1 KiB objects, one put after the other, all kept."""
+    warm_up_machine(GIB)
     store = begin(store, 2 * GIB)
     value, references, began = os.urandom(size), [], clock()
     while len(references) < count and (len(references) % 64 or clock() - began < seconds):
@@ -363,6 +366,7 @@ def start(store, nbytes=MIB):
 
 def program(store, name, *arguments):
     """A program of bench/ that is a client of a fresh broker, or needs none."""
+    warm_up_machine(GIB)
     client = begin("ostore", GIB) if store == "ostore" else None
     done = subprocess.run([os.path.join(os.environ["BENCH_PROGRAMS"], name), *arguments], capture_output=True, text=True)
     if done.returncode:
@@ -374,6 +378,7 @@ def program(store, name, *arguments):
 
 def million(store, count=1000000):
     """1 KiB objects by the million (bench/million.c): what it prints, as numbers."""
+    warm_up_machine(4 * GIB)
     client = begin(store, 6 * GIB)
     done = subprocess.run([os.path.join(os.environ["BENCH_PROGRAMS"], "million"), str(count)], capture_output=True, text=True)
     client.stop()

@@ -42,6 +42,8 @@
 #define FIXED_ROOM       2048 /* header, numbers and text of a reply, with room to spare */
 #define HOLDERS_A_PACKET 512
 #define FIELDS_A_PACKET  256
+#define GATHERED_MAX     256  /* objects of a packet that are not copied into it first, */
+#define GATHER_MIN       512  /* which does not pay for smaller ones */
 #define TRY_AGAIN_NS     (5 * NS_PER_MS)
 
 struct rescued {
@@ -252,20 +254,47 @@ static void choose_items(const struct outgoing *out, uint32_t window, struct wir
 	*n_fdsp = n_fds;
 }
 
-/* The bytes of objects go from where they are straight into the packet. */
-static int fill_holes(struct broker *broker, const struct outgoing *out, uint32_t n_items)
-{
-	int r = 0;
+/* A packet as it is sent. */
+struct pieces {
+	struct iovec pieces[2 * GATHERED_MAX + 1];
+	size_t n;
+	char *at; /* in broker->outbound: what is before it is in pieces */
+};
 
-	for (uint32_t i = 0; i < n_items && r == 0; i++) {
-		if (i + 1 < n_items && broker->holes[i + 1])
-			broker_pack_prefetch(broker, &out->places[out->next_item + i + 1],
-				out->reply.items[out->next_item + i + 1].data_size);
-		if (broker->holes[i])
-			r = broker_pack_read(broker, &out->places[out->next_item + i], broker->holes[i],
-				out->reply.items[out->next_item + i].data_size);
+static void add_piece(struct pieces *pieces, const void *bytes, size_t size)
+{
+	pieces->pieces[pieces->n++] = (struct iovec){ (void *)bytes, size };
+}
+
+/* The bytes of objects go from where they are straight into the packet: those in the pack are left
+ * to the kernel, which copies the packet anyway. */
+static int gather(struct broker *broker, const struct outgoing *out, uint32_t n_items, size_t size,
+	struct pieces *pieces)
+{
+	char *begin = broker->outbound;
+
+	*pieces = (struct pieces){ .at = begin };
+	for (uint32_t i = 0; i < n_items; i++) {
+		const struct core_place *place = &out->places[out->next_item + i];
+		const size_t bytes = out->reply.items[out->next_item + i].data_size;
+		char *hole = broker->holes[i];
+		int r;
+
+		if (!hole)
+			continue;
+		if (place->fd == CORE_PLACE_PACK && bytes >= GATHER_MIN &&
+				pieces->n < 2 * GATHERED_MAX) {
+			add_piece(pieces, pieces->at, (size_t)(hole - pieces->at));
+			add_piece(pieces, broker_pack_bytes(broker, place, bytes), bytes);
+			pieces->at = hole + bytes;
+			continue;
+		}
+		r = broker_pack_read(broker, place, hole, bytes);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	add_piece(pieces, pieces->at, (size_t)(begin + size - pieces->at));
+	return 0;
 }
 
 static bool is_sent(const struct outgoing *out)
@@ -322,6 +351,7 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 {
 	uint32_t window = window_of(c);
 	struct wire_reply packet = out->reply;
+	struct pieces pieces;
 	uint32_t n_fds;
 	ssize_t size;
 	int r;
@@ -343,10 +373,10 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 	size = encode(broker, &packet, out);
 	if (size < 0)
 		return (int)size;
-	r = fill_holes(broker, out, packet.n_items);
+	r = gather(broker, out, packet.n_items, (size_t)size, &pieces);
 	if (r < 0)
 		return r;
-	r = socket_send(out->service ? c->service_fd : c->call_fd, broker->outbound, (size_t)size,
+	r = socket_send_pieces(out->service ? c->service_fd : c->call_fd, pieces.pieces, pieces.n,
 		n_fds > 0 ? out->fds + out->next_fd : NULL, n_fds, MSG_DONTWAIT);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include "util/cleanup.h"
 
 #define HUGE_CAPACITY (UINT64_C(512) << 20) /* a huge page more is less than half a percent */
+#define PREFETCH_MAX  1024 /* bytes; the hardware sees what is longer coming */
 #define RUN_PIECES    64
 #define GAP_MAX       2048 /* the largest object's slot is so much larger than it, at most */
 
@@ -101,14 +102,14 @@ int broker_pack_write(struct broker *broker, const struct core_pack_write *write
 	return r;
 }
 
-void broker_pack_prefetch(const struct broker *broker, const struct core_place *place, size_t size)
+const char *broker_pack_bytes(const struct broker *broker, const struct core_place *place,
+	size_t size)
 {
 	const char *bytes = broker->pack.bytes + place->offset;
 
-	if (place->fd != CORE_PLACE_PACK)
-		return;
-	for (size_t at = 0; at < MIN(size, (size_t)1024); at += 64)
+	for (size_t at = 0; at < MIN(size, (size_t)PREFETCH_MAX); at += 64)
 		__builtin_prefetch(bytes + at);
+	return bytes;
 }
 
 int broker_pack_read(const struct broker *broker, const struct core_place *place, char *to,

@@ -354,8 +354,9 @@ int broker_pack_open(struct broker *broker, uint64_t size, struct memfd_identity
 /* Let it grow by huge pages, where that is worth while, from this offset on. */
 void broker_pack_grow_huge(struct broker *broker, uint64_t unused);
 int broker_pack_write(struct broker *broker, const struct core_pack_write *writes, uint32_t n);
-/* It will be read soon. */
-void broker_pack_prefetch(const struct broker *broker, const struct core_place *place, size_t size);
+/* An object in the pack, to be read soon; until the next write to its place. */
+const char *broker_pack_bytes(const struct broker *broker, const struct core_place *place,
+	size_t size);
 /* The bytes of an object, from the pack or a memfd.  Return: 0 or negative errno. */
 int broker_pack_read(const struct broker *broker, const struct core_place *place, char *to,
 	size_t size);

@@ -63,18 +63,13 @@ int socket_address(struct sockaddr_un *address, const char *path)
 	return 0;
 }
 
-int socket_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags)
-{
-	return socket_send_behind(socket, NULL, bytes, size, fds, n_fds, flags);
-}
-
-int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_t size,
+/* @front: NULL: no packet before it */
+static int send_packet(int socket, struct iovec *front, const struct iovec *pieces, size_t n_pieces,
 	const int *fds, size_t n_fds, int flags)
 {
-	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = size };
 	struct mmsghdr messages[2] = {
 		{ .msg_hdr = { .msg_iov = front, .msg_iovlen = 1 } },
-		{ .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } },
+		{ .msg_hdr = { .msg_iov = (struct iovec *)pieces, .msg_iovlen = n_pieces } },
 	};
 	struct msghdr *message = &messages[1].msg_hdr;
 	union {
@@ -108,6 +103,27 @@ int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_
 		if (errno != EINTR)
 			return -errno;
 	}
+}
+
+int socket_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags)
+{
+	const struct iovec piece = { .iov_base = (void *)bytes, .iov_len = size };
+
+	return send_packet(socket, NULL, &piece, 1, fds, n_fds, flags);
+}
+
+int socket_send_pieces(int socket, const struct iovec *pieces, size_t n_pieces, const int *fds,
+	size_t n_fds, int flags)
+{
+	return send_packet(socket, NULL, pieces, n_pieces, fds, n_fds, flags);
+}
+
+int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_t size,
+	const int *fds, size_t n_fds, int flags)
+{
+	const struct iovec piece = { .iov_base = (void *)bytes, .iov_len = size };
+
+	return send_packet(socket, front, &piece, 1, fds, n_fds, flags);
 }
 
 int socket_receive(int socket, struct socket_packet *packet, int flags)

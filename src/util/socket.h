@@ -31,6 +31,10 @@ int socket_address(struct sockaddr_un *address, const char *path);
 int socket_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds,
 	int flags);
 
+/* The same of a packet in pieces. */
+int socket_send_pieces(int socket, const struct iovec *pieces, size_t n_pieces, const int *fds,
+	size_t n_fds, int flags);
+
 /* The same behind another packet, in one system call: front->iov_len becomes 0 once that one is
  * sent, which it may be although the other could not be. */
 int socket_send_behind(int socket, struct iovec *front, const void *bytes, size_t size,
