@@ -275,13 +275,15 @@ static int gather(struct broker *broker, const struct outgoing *out, uint32_t n_
 
 	*pieces = (struct pieces){ .at = begin };
 	for (uint32_t i = 0; i < n_items; i++) {
-		const struct core_place *place = &out->places[out->next_item + i];
-		const size_t bytes = out->reply.items[out->next_item + i].data_size;
+		const struct core_place *place;
 		char *hole = broker->holes[i];
+		size_t bytes;
 		int r;
 
 		if (!hole)
 			continue;
+		place = &out->places[out->next_item + i];
+		bytes = out->reply.items[out->next_item + i].data_size;
 		if (place->fd == CORE_PLACE_PACK && bytes >= GATHER_MIN &&
 				pieces->n < 2 * GATHERED_MAX) {
 			add_piece(pieces, pieces->at, (size_t)(hole - pieces->at));

@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -35,6 +37,8 @@ static char *map_aligned(int fd, uint64_t size)
 	(void)munmap(bytes + size, (size_t)(reserved + span - (bytes + size)));
 	return bytes;
 }
+
+#define SLOW_NS (2 * NS_PER_MS) /* for a huge page, which takes 0.1 ms */
 
 int pack_file_map(struct pack_file *file, int fd, uint64_t size)
 {
@@ -96,15 +100,25 @@ static void map_around(const struct pack_file *file, uint64_t offset)
 	(void)*(volatile const char *)(file->bytes + offset);
 }
 
+/* Memory that a hypervisor had taken back comes at a fiftieth of the speed, and whole huge pages are
+ * what it takes: then ordinary pages are better, of which some are always warm. */
+static void grow_ahead(struct pack_file *file, uint64_t offset)
+{
+	const int64_t began = now_ns();
+
+	if (memfd_populate_huge(file->fd, offset, HUGE_PAGE_BYTES) == 0)
+		file->ahead = offset + HUGE_PAGE_BYTES;
+	file->slow = now_ns() - began > SLOW_NS;
+}
+
 bool pack_file_claim(struct pack_file *file, uint64_t offset, uint64_t size, uint64_t room)
 {
 	if (!file->huge || offset < file->unused)
 		return false;
 	file->unused = offset + room;
-	if (offset >= file->ahead && offset % HUGE_PAGE_BYTES == 0 && size == room &&
-		file->size - offset >= HUGE_PAGE_BYTES &&
-		memfd_populate_huge(file->fd, offset, HUGE_PAGE_BYTES) == 0)
-		file->ahead = offset + HUGE_PAGE_BYTES;
+	if (!file->slow && offset >= file->ahead && offset % HUGE_PAGE_BYTES == 0 && size == room &&
+		file->size - offset >= HUGE_PAGE_BYTES)
+		grow_ahead(file, offset);
 	if (offset >= file->ahead)
 		return false;
 	if (size < room)

@@ -29,6 +29,7 @@ struct pack_file {
 	char *bytes;
 	uint64_t size;
 	bool huge;
+	bool slow;       /* the last huge page came slowly: no more of them */
 	uint64_t unused; /* no frame from here on was ever populated */
 	uint64_t ahead;  /* but these bytes, up to here, have memory already */
 };
