@@ -224,7 +224,7 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 	uint32_t *n_waitingp)
 {
 	uint64_t pending = 0, n_connections = 0, n_holdings = 0, n_pendings = 0;
-	uint64_t hard_pins = 0, n_hard_pins = 0;
+	uint64_t hard_pins = 0, n_hard_pins = 0, n_idle = 0, n_moving = 0;
 	struct cost charged = { 0 }, evictable = { 0 };
 	struct list *link;
 
@@ -235,6 +235,8 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 		if (!record->state || payer_of(core, o) != account->uid)
 			continue;
 		add_cost(&charged, &cost);
+		n_idle += core->objects[o].idle && !core->objects[o].repacking;
+		n_moving += core->objects[o].idle && core->objects[o].repacking;
 		if (!(record->flags & OBJECT_DELETED) &&
 			index_linked(&core->objects[o].own_link))
 			add_cost(&evictable, &cost);
@@ -305,6 +307,8 @@ static uint64_t check_account(const struct core *core, const struct account *acc
 	}
 	EQUAL(account->hard_pin_bytes, hard_pins);
 	EQUAL(account->n_hard_pins, n_hard_pins);
+	EQUAL(account->repack.n_idle, n_idle);
+	EQUAL(account->repack.n_moving, n_moving);
 	equal_costs(&account->charged, &charged);
 	equal_costs(&account->evictable, &evictable);
 	CHECK(charged.objects + charged.fds + n_connections + account->n_names + account->n_leases +
@@ -448,8 +452,8 @@ void core_check(const struct core *core)
 	EQUAL(core->pack.n_objects, objects.n_packed + operations.n_writing +
 		operations.n_repacking);
 	EQUAL(core->pack.n_writing, operations.n_writing + operations.n_repacking);
-	EQUAL(core->repack.n_idle, objects.n_idle);
-	EQUAL(core->repack.n_moving, objects.n_moving);
+	EQUAL(core->repack.hand.n_idle, objects.n_idle);
+	EQUAL(core->repack.hand.n_moving, objects.n_moving);
 	EQUAL(core->pack.n_punching, operations.n_punching);
 	EQUAL(core->n_victim_fds, objects.n_victim_fds);
 	pack_check(core);

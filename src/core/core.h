@@ -154,7 +154,10 @@
  *      as one such object is left for which the pack has a free slot, or capacity another slab
  *      or pages beside what is needed.  16 such objects begin to move in an event, and the next
  *      goes on at once; when a copy failed, none does for ten seconds.  What is mapped, wanted,
- *      or gone before its copy is there stays where it is.
+ *      or gone before its copy is there stays where it is.  A uid that its quota of
+ *      descriptors alone holds up has its own such objects moved so before any of its
+ *      objects is evicted for it (but for a PUT_FD, which cannot wait for a copy); meanwhile it
+ *      holds up no other uid.
  *
  * Replies: status is that of the first item that failed, text its sentence; each
  * item has its own.  A request in several packets (MORE) is one request: it is

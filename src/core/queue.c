@@ -76,12 +76,9 @@ static bool grant_turn(struct core *core)
 		struct account *account = container_of(link, struct account, ring_link);
 		struct make *make = first_of(account);
 		const struct need need = make_need(core, make);
-		const enum room quota = room_quota(core, account, make_quota(core, make));
 
-		if (quota == ROOM_NO)
+		if (room_quota(core, account, make_quota(core, make)) != ROOM_YES)
 			continue; /* holds up nobody else */
-		if (quota == ROOM_SOON)
-			return false;
 		if (fits_now(core, make) || room_make(core, &need) == ROOM_YES) {
 			grant(core, make);
 			return true;

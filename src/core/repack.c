@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/repack.h"
 
+#include "core/account.h"
 #include "core/object.h"
 #include "core/pack.h"
 #include "core/state.h"
@@ -21,16 +22,25 @@ static bool is_idle(const struct core *core, uint32_t o)
 	       object->wanted == 0;
 }
 
+/* One more idle object, or one less, for all and for its owner. */
+static void count(struct core *core, uint32_t o, int add)
+{
+	struct repack_hand *all = &core->repack.hand;
+	struct repack_hand *own = &account_get(core, object_record(core, o)->uid)->repack;
+
+	*(core->objects[o].repacking ? &all->n_moving : &all->n_idle) += add;
+	*(core->objects[o].repacking ? &own->n_moving : &own->n_idle) += add;
+}
+
 void repack_reconsider(struct core *core, uint32_t o)
 {
 	struct object *object = &core->objects[o];
-	uint32_t *n = object->repacking ? &core->repack.n_moving : &core->repack.n_idle;
 	const bool is = is_idle(core, o);
 
 	if (is == object->idle)
 		return;
 	object->idle = is;
-	*n += is ? 1 : -1;
+	count(core, o, is ? 1 : -1);
 	if (is)
 		repack_wake(core);
 }
@@ -42,11 +52,11 @@ static void set_repacking(struct core *core, uint32_t o, bool is)
 	struct object *object = &core->objects[o];
 	const int add = is ? 1 : -1;
 
+	if (object->idle)
+		count(core, o, -1);
 	object->repacking = is;
-	if (object->idle) {
-		core->repack.n_moving += add;
-		core->repack.n_idle -= add;
-	}
+	if (object->idle)
+		count(core, o, 1);
 	if (index_linked(&object->victim_link))
 		core->n_victim_fds -= add;
 	if (!is && object->idle)
@@ -70,32 +80,45 @@ static bool has_place(const struct core *core, uint64_t size, uint64_t room)
 
 void repack_wake(struct core *core)
 {
-	core->repack.resting = false;
-	core->repack.n_fruitless = 0;
+	core->repack.n_wakes++;
+}
+
+static void hand_wake(const struct core *core, struct repack_hand *hand)
+{
+	hand->resting = false;
+	hand->n_fruitless = 0;
+	hand->n_wakes = core->repack.n_wakes;
+}
+
+/* The hand whose objects are asked for. */
+static struct repack_hand *hand_of(struct core *core, struct account *of)
+{
+	return of ? &of->repack : &core->repack.hand;
 }
 
 /* The next idle object that has a place; TABLES_NONE: not found so far, or there is none. */
-static uint32_t find(struct core *core, uint64_t keep)
+static uint32_t find(struct core *core, struct account *of, uint64_t keep)
 {
-	struct repack *repack = &core->repack;
+	struct repack_hand *hand = hand_of(core, of);
 	const uint32_t high = core->tables.header->objects_high;
 	const uint64_t room = room_beside(core, keep);
 
-	if (repack->n_idle == 0)
+	if (hand->n_idle == 0)
 		return TABLES_NONE;
-	while (repack->n_looked < REPACK_LOOK_MAX) {
-		const uint32_t o = repack->hand < high ? repack->hand : 0;
+	while (core->repack.n_looked < REPACK_LOOK_MAX) {
+		const uint32_t o = hand->at < high ? hand->at : 0;
 
-		repack->least_room = repack->n_fruitless ? MIN(repack->least_room, room) : room;
-		if (repack->n_fruitless++ >= high) {
-			repack->resting = true;
+		hand->least_room = hand->n_fruitless ? MIN(hand->least_room, room) : room;
+		if (hand->n_fruitless++ >= high) {
+			hand->resting = true;
 			return TABLES_NONE;
 		}
-		repack->hand = o + 1;
-		repack->n_looked++;
+		hand->at = o + 1;
+		core->repack.n_looked++;
 		if (core->objects[o].idle && !core->objects[o].repacking &&
+			(!of || object_record(core, o)->uid == of->uid) &&
 			has_place(core, object_record(core, o)->size, room)) {
-			repack->n_fruitless = 0;
+			hand->n_fruitless = 0;
 			return o;
 		}
 	}
@@ -123,28 +146,28 @@ static void add_move(struct core *core, struct batch *batch, uint32_t o)
 	batch_write(batch, &write);
 }
 
-static bool is_possible(struct core *core, uint64_t keep)
+static bool is_possible(const struct core *core, struct repack_hand *hand, uint64_t keep)
 {
-	struct repack *repack = &core->repack;
-
-	if (repack->n_idle == 0 || !pack_takes(core, 0) || core->now < repack->retry_ns)
+	if (hand->n_idle == 0 || !pack_takes(core, 0) || core->now < core->repack.retry_ns)
 		return false;
-	if (repack->resting && room_beside(core, keep) > repack->least_room)
-		repack_wake(core);
-	return !repack->resting;
+	if (hand->n_wakes != core->repack.n_wakes ||
+		(hand->resting && room_beside(core, keep) > hand->least_room))
+		hand_wake(core, hand);
+	return !hand->resting;
 }
 
-enum repack_result repack_begin(struct core *core, uint32_t n, uint64_t keep)
+enum repack_result repack_begin(struct core *core, struct account *of, uint32_t n, uint64_t keep)
 {
 	struct repack *repack = &core->repack;
+	struct repack_hand *hand = hand_of(core, of);
 	struct batch *batch = NULL;
 	uint32_t ticket, begun = 0, o;
 
-	if (!is_possible(core, keep))
+	if (!is_possible(core, hand, keep))
 		return REPACK_NONE;
 	pack_send(core); /* what gives slabs their memory comes first */
 	while (begun < n && repack->n_begun < REPACK_MAX) {
-		o = find(core, keep);
+		o = find(core, of, keep);
 		if (o == TABLES_NONE)
 			break;
 		if (!batch)
@@ -155,7 +178,7 @@ enum repack_result repack_begin(struct core *core, uint32_t n, uint64_t keep)
 	}
 	if (batch)
 		batch_send(core, ticket, batch);
-	if (begun < n && repack->n_idle && !repack->resting)
+	if (begun < n && hand->n_idle && !hand->resting)
 		core->in_haste = true;
 	else if (!batch)
 		return REPACK_NONE;
@@ -186,7 +209,7 @@ void repack_done(struct core *core, const struct move *move, int result)
 static uint32_t excess(const struct core *core)
 {
 	const uint32_t enough = (uint64_t)core->config.max_fds * 4 / 5;
-	const uint32_t used = core->n_fds - core->n_freeing_fds - core->repack.n_moving;
+	const uint32_t used = core->n_fds - core->n_freeing_fds - core->repack.hand.n_moving;
 
 	return used > enough ? used - enough : 0;
 }
@@ -197,11 +220,12 @@ void repack_plan(struct core *core)
 
 	/* Who waits for room comes first, and sees to descriptors too. */
 	if (core->resumed && n && core->queue.n == 0)
-		repack_begin(core, n, 0);
+		repack_begin(core, NULL, n, 0);
 }
 
 int64_t repack_deadline(const struct core *core)
 {
-	return core->repack.n_idle && core->repack.retry_ns > core->now && excess(core) ?
+	return core->repack.hand.n_idle && core->repack.retry_ns > core->now &&
+		(excess(core) || core->queue.n) ?
 		core->repack.retry_ns : FOREVER_NS;
 }

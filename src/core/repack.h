@@ -12,7 +12,8 @@
  * One event looks at REPACK_LOOK_MAX objects at the most and begins to move
  * REPACK_MAX; what is left is for the next, which comes at once.  When the hand has
  * been everywhere and found no object that has a place in the pack, it rests until
- * there is another idle one, a free slot, or room for a slab.
+ * there is another idle one, a free slot, or room for a slab.  A uid that is short of its
+ * quota of descriptors has a hand of its own, which takes its own objects alone.
  *
  * While the copy is on its way the object is where it was, and may be read, mapped,
  * evicted or deleted.  Mapped, wanted mapped, or gone when the answer comes: it does
@@ -24,20 +25,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct account;
 struct core;
 struct move;
 
 #define REPACK_MAX      16
 #define REPACK_LOOK_MAX 1024
 
-struct repack {
-	uint32_t hand;         /* next object to look at */
+/* What finds idle objects: of all uids, or of one. */
+struct repack_hand {
+	uint32_t at;           /* next object to look at */
 	uint32_t n_idle;       /* idle objects, but for those that are */
 	uint32_t n_moving;     /* on their way */
-	uint32_t n_begun, n_looked; /* in this event */
 	uint32_t n_fruitless;  /* looked at since something was found */
 	uint64_t least_room;   /* that there was for a slab since then, */
-	bool resting;          /* and with no more than that nothing is to be found */
+	bool resting;          /* and with no more than that nothing is to be found, */
+	uint64_t n_wakes;      /* nor before there are more of these */
+};
+
+struct repack {
+	struct repack_hand hand; /* of all uids */
+	uint32_t n_begun, n_looked; /* in this event */
+	uint64_t n_wakes;      /* times that there was a place, or an idle object, more */
 	int64_t retry_ns;      /* a copy failed: none before this */
 };
 
@@ -53,8 +62,9 @@ enum repack_result {
 };
 
 /* Begin to move idle objects until n descriptors come of it.
+ * @of: this uid's alone; NULL: anybody's
  * @keep: so many bytes stay free beside a new slab */
-enum repack_result repack_begin(struct core *core, uint32_t n, uint64_t keep);
+enum repack_result repack_begin(struct core *core, struct account *of, uint32_t n, uint64_t keep);
 /* The copy is there, or could not be made. */
 void repack_done(struct core *core, const struct move *move, int result);
 

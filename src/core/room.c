@@ -72,7 +72,7 @@ static struct space free_space(const struct core *core, enum when when)
 	if (when == NOW)
 		return space;
 	space.bytes += core->freeing_bytes;
-	space.fds += core->n_freeing_fds + core->repack.n_moving;
+	space.fds += core->n_freeing_fds + core->repack.hand.n_moving;
 	if (when == SOON) {
 		space.bytes += pack_compactable(core);
 		return space;
@@ -152,7 +152,7 @@ static bool repack_for(struct core *core, const struct need *need)
 
 		if (fits(core, &soon, need) || !lacks_only_fds(core, &soon, need))
 			return false;
-		switch (repack_begin(core, need->fds - soon.fds,
+		switch (repack_begin(core, NULL, need->fds - soon.fds,
 			need->bytes + slot_bytes(core, NOW, need->pack_class))) {
 		case REPACK_NONE:
 			return false;
@@ -203,7 +203,7 @@ bool room_for_offered(struct core *core)
 	if (free_space(core, AT_BEST).fds < 1 || core->n_fds >= core->config.max_fds)
 		return false;
 	while ((soon = free_space(core, SOON)).fds < 1 && !is_pausing(core)) {
-		const enum repack_result result = repack_begin(core, 1 - soon.fds, 0);
+		const enum repack_result result = repack_begin(core, NULL, 1 - soon.fds, 0);
 
 		if (result == REPACK_LATER)
 			break;
@@ -243,9 +243,37 @@ bool room_quota_fits(const struct core *core, const struct account *account, str
 	return fits_beside(&limits, &account->charged, &cost);
 }
 
-enum room room_quota(struct core *core, struct account *account, struct cost cost)
+/* repack_for() for who lacks but descriptors of its quota: its own idle objects. */
+static bool repack_for_quota(struct core *core, struct account *account, const struct cost *limits,
+	const struct cost *cost)
 {
-	const struct cost limits = limits_of(core, account);
+	struct cost rest = *cost;
+
+	rest.fds = 0;
+	for (;;) {
+		struct cost soon = account->charged;
+
+		if (!fits_beside(limits, &soon, &rest))
+			return false;
+		soon.fds -= account->repack.n_moving;
+		if (fits_beside(limits, &soon, cost))
+			return true;
+		switch (repack_begin(core, account, soon.fds + cost->fds - limits->fds,
+			cost->bytes)) {
+		case REPACK_NONE:
+			return false;
+		case REPACK_LATER:
+			return true;
+		case REPACK_BEGUN:
+			break;
+		}
+	}
+}
+
+/* Evict one of its objects, if that can help.  Return: ROOM_YES: it was. */
+static enum room evict_for_quota(struct core *core, struct account *account,
+	const struct cost *limits, const struct cost *cost)
+{
 	const struct cost at_least = {
 		.bytes = account->charged.bytes - account->evictable.bytes,
 		.metadata = account->charged.metadata - account->evictable.metadata,
@@ -253,22 +281,38 @@ enum room room_quota(struct core *core, struct account *account, struct cost cos
 		.fds = account->charged.fds - account->evictable.fds,
 	};
 
-	if (fits_beside(&limits, &account->charged, &cost))
-		return ROOM_YES;
-	if (!fits_beside(&limits, &at_least, &cost))
+	if (!fits_beside(limits, &at_least, cost))
 		return ROOM_NO;
+	if (is_pausing(core))
+		return ROOM_SOON;
+	core->n_evicted++;
+	object_evict(core, account_victim(account));
+	return ROOM_YES;
+}
+
+enum room room_quota(struct core *core, struct account *account, struct cost cost)
+{
+	const struct cost limits = limits_of(core, account);
+	enum room evicted;
+
 	while (!fits_beside(&limits, &account->charged, &cost)) {
-		if (is_pausing(core))
+		if (repack_for_quota(core, account, &limits, &cost))
 			return ROOM_SOON;
-		core->n_evicted++;
-		object_evict(core, account_victim(account));
+		evicted = evict_for_quota(core, account, &limits, &cost);
+		if (evicted != ROOM_YES)
+			return evicted;
 	}
 	return ROOM_YES;
 }
 
 bool room_quota_for_offered(struct core *core, struct account *account)
 {
-	return room_quota(core, account, (struct cost){ .fds = 1 }) == ROOM_YES;
+	const struct cost limits = limits_of(core, account), cost = { .fds = 1 };
+
+	while (!fits_beside(&limits, &account->charged, &cost))
+		if (evict_for_quota(core, account, &limits, &cost) != ROOM_YES)
+			return false;
+	return true;
 }
 
 void room_restore(struct core *core)
@@ -279,7 +323,7 @@ void room_restore(struct core *core)
 	while (soon.bytes < 0 || soon.fds < 0) {
 		if (is_pausing(core))
 			return;
-		result = soon.bytes >= 0 ? repack_begin(core, -soon.fds, 0) : REPACK_NONE;
+		result = soon.bytes >= 0 ? repack_begin(core, NULL, -soon.fds, 0) : REPACK_NONE;
 		if (result == REPACK_LATER)
 			return;
 		if (result == REPACK_NONE && !drop_one(core, soon.bytes >= 0))

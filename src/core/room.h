@@ -43,11 +43,11 @@ enum room room_make(struct core *core, const struct need *need);
 /* Can a descriptor that is here already be counted?  Evicts for it; until that is closed, the
  * descriptor stands on the connections' reserve. */
 bool room_for_offered(struct core *core);
-/* room_make() for a uid's quotas, at the cost of its own objects. */
+/* room_make() for a uid's quotas, at the cost of its own objects.  ROOM_SOON: it holds up nobody else. */
 enum room room_quota(struct core *core, struct account *account, struct cost cost);
 /* Do the quotas leave room for this much?  Evicts nothing. */
 bool room_quota_fits(const struct core *core, const struct account *account, struct cost cost);
-/* room_for_offered() for a uid's quota of descriptors. */
+/* room_for_offered() for a uid's quota of descriptors: evicts, for a copy is not there at once. */
 bool room_quota_for_offered(struct core *core, struct account *account);
 /* Give back what is above the limits, and the descriptors that connections took of the reserve. */
 void room_restore(struct core *core);

@@ -96,6 +96,7 @@ struct account {
 	struct cost charged;      /* for its objects, makes and offered memfds */
 	struct cost evictable;    /* of it, what its victims would give back */
 	struct index_list victims[PRIORITY_LEVELS]; /* its objects that may be evicted, longest first */
+	struct repack_hand repack; /* its idle objects */
 	uint64_t hard_pin_bytes;  /* of its objects and makes that are pinned hard: see pin_bytes() */
 	uint32_t n_hard_pins;
 	uint32_t n_connections, n_holdings, n_names, n_leases, n_pendings;

@@ -65,5 +65,6 @@ EXTRA_DIST += \
 	tests/mutants/63-idle-objects-keep-their-descriptors.patch \
 	tests/mutants/64-rest-of-an-ended-client-waits-for-a-tick.patch \
 	tests/mutants/65-nobody-has-a-share-of-metadata.patch \
+	tests/mutants/66-who-is-at-its-quota-of-descriptors-evicts.patch \
 	tests/mutants/run \
 	$(NULL)

@@ -92,6 +92,7 @@
 	X(REPACKS_IN_VAIN, "  of them mapped, or gone, meanwhile")                          \
 	X(REPACKS_OF_VICTIMS, "  of them such as might be evicted")                         \
 	X(REPACKS_FOR_OTHERS, "  of them for who waited for a descriptor")                  \
+	X(REPACKS_FOR_QUOTAS, "  of them for who waited for its quota of descriptors")      \
 	X(PACK_EVICTIONS, "objects evicted from the pack")                                  \
 	X(PACK_CLOSED, "packs closed when nothing was in them")                             \
 	X(PACK_LOST, "packs lost under the tables")                                         \

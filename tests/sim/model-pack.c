@@ -302,7 +302,7 @@ bool model_is_repacking(const struct model *m, int object)
 	return model_is_idle(m, object) && has_copy(m, object);
 }
 
-uint32_t model_n_repacking(const struct model *m)
+uint32_t model_n_repacking(const struct model *m, uid_t uid)
 {
 	uint32_t n = 0;
 
@@ -315,7 +315,7 @@ uint32_t model_n_repacking(const struct model *m)
 	return n;
 }
 
-int model_repackable(const struct model *m, uint64_t keep)
+int model_repackable(const struct model *m, uid_t uid, uint64_t keep)
 {
 	uint64_t used = model_used_bytes(m), capacity = model_capacity(m);
 	uint64_t free = used < capacity ? capacity - used : 0;
@@ -329,7 +329,7 @@ int model_repackable(const struct model *m, uint64_t keep)
 		int class = class_of(m, m->objects[i].size);
 
 		if (!model_is_idle(m, i) || has_copy(m, i) ||
-			!model_pack_takes(m, m->objects[i].size))
+			(uid != ANYBODY && m->objects[i].uid != uid) || !model_pack_takes(m, m->objects[i].size))
 			continue;
 		if (class == NO_CLASS ? model_pack_charge(m, m->objects[i].size) <= free :
 			census.spares || m->pack.slab <= free || census.classes[class].free)
@@ -341,7 +341,7 @@ int model_repackable(const struct model *m, uint64_t keep)
 /* Four fifths of the descriptors, but for those that are being given back. */
 static uint32_t n_above(const struct model *m)
 {
-	uint32_t used = model_used_fds(m) - model_n_repacking(m);
+	uint32_t used = model_used_fds(m) - model_n_repacking(m, ANYBODY);
 
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		used -= m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd);
@@ -359,7 +359,7 @@ void model_check_repacking(const struct model *m)
 			return;
 	if (m->lossy || n_above(m) == 0 || m->pack.begun >= 16)
 		return;
-	object = model_repackable(m, 0);
+	object = model_repackable(m, ANYBODY, 0);
 	if (object >= 0)
 		broken("R19: %u of %u descriptors are in use, and object %d keeps its own",
 			model_used_fds(m), m->max_fds, m->objects[object].id);
@@ -527,6 +527,15 @@ static void write_repack(struct model *m, const struct core_effect *effect,
 		COVER(m, REPACKS_OF_VICTIMS);
 }
 
+/* Are they all of a uid that its quota of descriptors holds up? */
+static bool is_for_quota(struct model *m, struct move *const *moves, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!model_quota_needs_repacking(m, m->objects[moves[i]->object].uid))
+			return false;
+	return true;
+}
+
 /* Was there a need of it before these objects were on their way? */
 static void check_need(struct model *m, const struct core_effect *effect)
 {
@@ -543,6 +552,8 @@ static void check_need(struct model *m, const struct core_effect *effect)
 	}
 	if (n && model_needs_repacking(m))
 		COVER(m, REPACKS_FOR_OTHERS);
+	else if (n && is_for_quota(m, moves, n))
+		COVER(m, REPACKS_FOR_QUOTAS);
 	else if (n && n_above(m) == 0 && !m->lossy)
 		broken("R19: objects are put back into the pack, and nobody needs a descriptor");
 	while (n)

@@ -78,9 +78,13 @@ bool model_pack_is_busy(const struct model *m);
 bool model_is_idle(const struct model *m, int object);
 /* ... and on its way into the pack? */
 bool model_is_repacking(const struct model *m, int object);
-uint32_t model_n_repacking(const struct model *m);
-/* An idle object that could go there now, with so many bytes left free beside it; -1. */
-int model_repackable(const struct model *m, uint64_t keep);
+#define ANYBODY ((uid_t)-1)
+/* How many of this uid's, or ANYBODY's. */
+uint32_t model_n_repacking(const struct model *m, uid_t uid);
+/* One that is idle and could go there now, with so many bytes left free beside it; -1. */
+int model_repackable(const struct model *m, uid_t uid, uint64_t keep);
+/* Does this uid's quota of descriptors, and nothing else, hold it up? */
+bool model_quota_needs_repacking(struct model *m, uid_t uid);
 /* Does anybody need the descriptors of idle objects? */
 bool model_needs_repacking(struct model *m);
 void model_check_repacking(const struct model *m);

@@ -168,6 +168,40 @@ static bool quota_allows(struct model *m, const struct want *want)
 	return usage_allows(m, &usage, want);
 }
 
+/* Would it be allowed with so many descriptors less in use? */
+static bool quota_allows_with(struct model *m, const struct want *want, uint32_t fds)
+{
+	struct usage usage = uid_usage(m, want->uid);
+
+	usage.fds -= fds < usage.fds ? fds : usage.fds;
+	return usage_allows(m, &usage, want);
+}
+
+/* Its uid's quota of descriptors holds it up, nothing else does, and no object on its way into the
+ * pack will help. */
+static bool is_held_up_by_fds(struct model *m, const struct want *want)
+{
+	return want->used && want->state == WANT_QUEUED &&
+		!quota_allows_with(m, want, model_n_repacking(m, want->uid)) &&
+		quota_allows_with(m, want, UINT32_MAX);
+}
+
+bool model_quota_needs_repacking(struct model *m, uid_t uid)
+{
+	for (int i = 0; i < WANTS; i++)
+		if (m->wants[i].uid == uid && is_held_up_by_fds(m, &m->wants[i]))
+			return true;
+	return false;
+}
+
+/* Must it take descriptors of its uid's idle objects before anything is evicted for it? */
+static bool quota_repacks(struct model *m, const struct want *want)
+{
+	return quota_allows_with(m, want, UINT32_MAX) &&
+		(quota_allows_with(m, want, model_n_repacking(m, want->uid)) ||
+			model_repackable(m, want->uid, quota_bytes(m, want)) >= 0);
+}
+
 /* When its uid has nothing left that could be evicted for it. */
 static bool quota_allows_at_best(struct model *m, const struct want *want)
 {
@@ -222,7 +256,7 @@ static struct space free_space(const struct model *m, enum when when)
 	if (when == NOW)
 		return space;
 	space.bytes += model_pack_gain(m, when == AT_BEST);
-	space.fds += model_n_repacking(m);
+	space.fds += model_n_repacking(m, ANYBODY);
 	for (int fd = 0; fd < (int)m->kernel->top; fd++)
 		if (m->roles[fd] == ROLE_CLOSING && kernel_file(m->kernel, fd)) {
 			space.bytes += m->closing[fd];
@@ -376,7 +410,8 @@ void model_check_victim(struct model *m, int object)
 		if (!want->used || want->state != WANT_QUEUED)
 			continue;
 		if (!quota_allows(m, want)) {
-			by_quota |= want->uid == o->uid && quota_allows_at_best(m, want);
+			by_quota |= want->uid == o->uid && quota_allows_at_best(m, want) &&
+				!quota_repacks(m, want);
 			continue;
 		}
 		if (fits(m, &soon, want) || !fits(m, &best, want))
@@ -393,9 +428,10 @@ void model_check_victim(struct model *m, int object)
 	if (!by_quota && !by_space && (!by_fd || o->packed))
 		broken("R4: object %d is evicted though nobody needs the room, or not even that "
 		       "would make enough", o->id);
-	if (!by_quota && !by_space && m->pack.begun < 16 && model_repackable(m, most_wanted(m)) >= 0)
+	if (!by_quota && !by_space && m->pack.begun < 16 &&
+		model_repackable(m, ANYBODY, most_wanted(m)) >= 0)
 		broken("R19: object %d is evicted for its descriptor, and object %d could give one",
-			o->id, m->objects[model_repackable(m, most_wanted(m))].id);
+			o->id, m->objects[model_repackable(m, ANYBODY, most_wanted(m))].id);
 	if (o->vague)
 		return;
 	if (!(by_space && is_oldest(m, object, false, false)) &&
@@ -622,13 +658,17 @@ static void check_room_is_made(struct model *m)
 		const struct want *want = first_of(m, m->ring[i]);
 
 		if (!quota_allows(m, want)) {
-			if (quota_allows_at_best(m, want))
+			if (is_held_up_by_fds(m, want) && m->pack.begun < 16 &&
+				model_repackable(m, want->uid, quota_bytes(m, want)) >= 0)
+				broken("R19: uid %u waits for its quota of descriptors, and an idle "
+				       "object of its own could give one", want->uid);
+			if (quota_allows_at_best(m, want) && !quota_repacks(m, want))
 				broken("R9: uid %u waits for its quota, and nothing of its own is "
 				       "evicted", want->uid);
 			continue;
 		}
 		if (!fits(m, &soon, want) && fits_but_for_fds(m, &soon, want) &&
-			model_repackable(m, need_bytes(m, want, NOW)) >= 0) {
+			model_repackable(m, ANYBODY, need_bytes(m, want, NOW)) >= 0) {
 			if (m->pack.begun < 16)
 				broken("R19: a create of uid %u waits for a descriptor that an idle "
 				       "object could give", want->uid);

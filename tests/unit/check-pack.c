@@ -508,6 +508,73 @@ START_TEST(its_owner_is_charged_less_and_a_holder_counts_less)
 }
 END_TEST
 
+static struct core_quota quota = { .uid = 1000, .of = CORE_DESCRIPTORS };
+
+static void set_quota(uint64_t limit)
+{
+	quota.limit = limit;
+	w->config.quotas = &quota;
+	w->config.n_quotas = 1;
+}
+
+START_TEST(a_uid_at_its_quota_has_nothing_evicted_while_one_of_its_own_is_idle)
+{
+	uint32_t a, b;
+
+	set_quota(5);
+	begin(400, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	map_and_release(b, 100, 1); /* idle, and another's */
+	create(w, a, 1, 2000);
+	simple(w, a, WIRE_SEAL, 1);
+	release(w, a, 1, 1, 0); /* it might be evicted */
+	for (unsigned int id = 2; id <= 5; id++)
+		make_small(a, id);
+	release(w, a, 2, 1, 0);
+	ck_assert_uint_eq(counter_as(w, a, "uids.1000.descriptors"), 5);
+	for (unsigned int id = 6; id <= 9; id++) {
+		ck_assert_int_eq(create(w, a, id, 2000), 0);
+		ck_assert_uint_eq(counter_as(w, a, "uids.1000.descriptors"), 5);
+	}
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 4);
+	ck_assert_uint_eq(counter_as(w, a, "counter.dropped"), 0);
+	ck_assert_uint_eq(n_packed(a, 2, 4), 4);
+	ck_assert(!is_packed(b, 100));
+	ck_assert_int_eq(create(w, a, 10, 2000), 0); /* no other is left */
+	ck_assert_uint_eq(counter_as(w, a, "counter.dropped"), 1);
+	ck_assert(!exists(w, 1));
+	world_end(w);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_copy_of_its_own_holds_up_no_other)
+{
+	uint32_t a, b, waiting;
+
+	set_quota(2);
+	begin(400, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	create(w, a, 1, 2000);
+	make_small(a, 2);
+	create(w, b, 5, 3000 * PAGE);
+	simple(w, b, WIRE_SEAL, 5);
+	release(w, b, 5, 1, 0);
+	w->hold[CORE_PACK_WRITE] = true;
+	ck_assert_int_eq(create(w, a, 3, 2000), PENDING);
+	waiting = last_serial(w);
+	ck_assert_uint_eq(n_held_writes(), 1);
+	ck_assert_int_eq(create(w, b, 4, 4000 * PAGE), 0); /* that evicts */
+	ck_assert(!exists(w, 5));
+	w->hold[CORE_PACK_WRITE] = false;
+	world_carry_out(w, CORE_PACK_WRITE);
+	ck_assert_int_eq(world_answer(w, a, waiting)->status, 0);
+	ck_assert_uint_eq(counter_as(w, a, "uids.1000.descriptors"), 2);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(the_hand_goes_over_a_big_table_in_steps)
 {
 	enum { MANY = 4 * REPACK_LOOK_MAX };
@@ -684,6 +751,8 @@ int main(void)
 		a_full_store_takes_no_slab_for_it,
 		the_order_of_eviction_is_kept,
 		its_owner_is_charged_less_and_a_holder_counts_less,
+		a_uid_at_its_quota_has_nothing_evicted_while_one_of_its_own_is_idle,
+		who_waits_for_a_copy_of_its_own_holds_up_no_other,
 		the_hand_goes_over_a_big_table_in_steps,
 		an_heir_finds_small_objects_where_they_are,
 	};
