@@ -203,6 +203,7 @@ static void slab_cut(struct core *core, uint32_t f, unsigned int c)
 	frame->free = 0;
 	class->n_slabs++;
 	class->n_free += class->slots;
+	repack_wake(core);
 }
 
 /* A new slab for the class.  Return: TABLES_NONE if the file has no frame left. */
