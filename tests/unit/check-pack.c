@@ -575,6 +575,28 @@ START_TEST(who_waits_for_a_copy_of_its_own_holds_up_no_other)
 }
 END_TEST
 
+START_TEST(a_slab_of_others_wakes_the_hand_that_found_no_place)
+{
+	uint32_t a, b, waiting;
+
+	set_quota(1);
+	begin(400, 64 * PAGE); /* slabs of a page */
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1001);
+	make_small(a, 1);
+	create(w, b, 2, 61 * PAGE);
+	ck_assert_int_eq(create(w, a, 3, 2 * PAGE), PENDING); /* leaves no room for a slab */
+	waiting = last_serial(w);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 0);
+	ck_assert_int_eq(pack_in(b, 4, 100), 0);
+	finish();
+	ck_assert_ptr_nonnull(world_answer(w, a, waiting));
+	ck_assert_int_eq(world_answer(w, a, waiting)->status, 0);
+	ck_assert_uint_eq(counter_as(w, a, "counter.repacks"), 1);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(the_hand_goes_over_a_big_table_in_steps)
 {
 	enum { MANY = 4 * REPACK_LOOK_MAX };
@@ -753,6 +775,7 @@ int main(void)
 		its_owner_is_charged_less_and_a_holder_counts_less,
 		a_uid_at_its_quota_has_nothing_evicted_while_one_of_its_own_is_idle,
 		who_waits_for_a_copy_of_its_own_holds_up_no_other,
+		a_slab_of_others_wakes_the_hand_that_found_no_place,
 		the_hand_goes_over_a_big_table_in_steps,
 		an_heir_finds_small_objects_where_they_are,
 	};
