@@ -310,6 +310,7 @@ uint32_t model_n_repacking(const struct model *m, uid_t uid)
 		const struct move *move = &m->pack.moves[i];
 
 		n += move->used && move->fd >= 0 && move->order == m->objects[move->object].order &&
+			(uid == ANYBODY || m->objects[move->object].uid == uid) &&
 			model_is_idle(m, move->object);
 	}
 	return n;
@@ -329,7 +330,8 @@ int model_repackable(const struct model *m, uid_t uid, uint64_t keep)
 		int class = class_of(m, m->objects[i].size);
 
 		if (!model_is_idle(m, i) || has_copy(m, i) ||
-			(uid != ANYBODY && m->objects[i].uid != uid) || !model_pack_takes(m, m->objects[i].size))
+			(uid != ANYBODY && m->objects[i].uid != uid) ||
+			!model_pack_takes(m, m->objects[i].size))
 			continue;
 		if (class == NO_CLASS ? model_pack_charge(m, m->objects[i].size) <= free :
 			census.spares || m->pack.slab <= free || census.classes[class].free)
