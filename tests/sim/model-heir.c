@@ -31,12 +31,16 @@ static void untold(struct model *m, uint32_t conn, int object)
 
 static void death_of_wait(struct model *m, struct wait *wait)
 {
+	const uint32_t n_wanted = wait->unpacking ? wait->request.n_items : 0;
+	int wanted[ITEMS];
+
 	if (wait->asleep)
 		return;
-	for (uint32_t i = 0; wait->unpacking && i < wait->request.n_items; i++)
-		if (wait->object[i] >= 0) /* its age is what it was before it was wanted */
-			m->objects[wait->object[i]].vague = true;
+	memcpy(wanted, wait->object, sizeof wanted);
 	model_unwant(m, wait);
+	for (uint32_t i = 0; i < n_wanted; i++)
+		if (wanted[i] >= 0) /* its age is what it was before it was wanted */
+			m->objects[wanted[i]].vague = true;
 	wait->failed = 0;
 	if (wait->granted && wait->request.type == WIRE_JOIN &&
 		m->conns[wait->conn].pins[wait->object[0]] > 0)
