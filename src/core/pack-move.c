@@ -199,6 +199,7 @@ static void close_pack(struct core *core)
 	const int fd = core->tables.header->pack_fd;
 
 	set_fd(core, -1, 0);
+	frames_forget(core);
 	effect_close(core, fd, 0);
 }
 

@@ -165,6 +165,18 @@ void frame_free(struct core *core, uint32_t f)
 	index_list_add_tail(frame_links(core), &core->pack.free, f);
 }
 
+void frames_forget(struct core *core)
+{
+	struct tables_header *header = core->tables.header;
+	struct pack *pack = &core->pack;
+
+	assert(pack->bytes == 0 && pack->n_spare == 0 && pack->n_punching == 0);
+	index_list_init(&pack->free);
+	pack->n_frames = 0;
+	tables_change(&core->tables, &header->frames_high);
+	header->frames_high = 0;
+}
+
 static struct index_list *partial_list(struct core *core, const struct frame *frame)
 {
 	struct pack_class *class = &core->pack.classes[frame->class];

@@ -103,6 +103,8 @@ void pack_keep_dense(struct core *core);
 /* Give a frame's memory back, and when that is done: it is free. */
 void pack_punch(struct core *core, uint32_t frame, uint64_t bytes);
 void frame_free(struct core *core, uint32_t frame);
+/* All are free, and the next file has used none of its own. */
+void frames_forget(struct core *core);
 /* A slot for an object that has one; giving back what pack_take_elsewhere() took, or what the
  * object had. */
 struct pack_place pack_take_elsewhere(struct core *core, unsigned int class);

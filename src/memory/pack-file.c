@@ -113,10 +113,13 @@ static void grow_ahead(struct pack_file *file, uint64_t offset)
 
 bool pack_file_claim(struct pack_file *file, uint64_t offset, uint64_t size, uint64_t room)
 {
+	bool next;
+
 	if (!file->huge || offset < file->unused)
 		return false;
+	next = offset == file->unused;
 	file->unused = offset + room;
-	if (!file->slow && offset >= file->ahead && offset % HUGE_PAGE_BYTES == 0 && size == room &&
+	if (next && !file->slow && offset >= file->ahead && offset % HUGE_PAGE_BYTES == 0 && size == room &&
 		file->size - offset >= HUGE_PAGE_BYTES)
 		grow_ahead(file, offset);
 	if (offset >= file->ahead)

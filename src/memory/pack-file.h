@@ -10,9 +10,11 @@
  *
  * Where huge pages are to be had, the file grows by them: a frame that is the first
  * of 2 MiB that never had memory gets all of it, and the frames after it are there
- * when their turn comes.  That is seven times as fast as page by page.  So up to one
- * huge page, at the end of what was ever used, is more than the store counts; all
- * that was in use once is given back by the page, as punching splits it.
+ * when their turn comes.  That is seven times as fast as page by page.  It is done
+ * only for the frame behind the last one, as whoever leaves frames out would have a
+ * huge page for each.  So up to one, at the end of what was ever used, is more than
+ * the store counts; all that was in use once is given back by the page, as punching
+ * splits it.
  */
 #ifndef MEMORY_PACK_FILE_H
 #define MEMORY_PACK_FILE_H

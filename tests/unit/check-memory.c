@@ -483,6 +483,23 @@ START_TEST(a_pack_gets_memory_by_writing)
 }
 END_TEST
 
+START_TEST(a_pack_with_frames_left_out_has_no_huge_page_for_each)
+{
+	const uint64_t frame = 65536;
+	struct pack_file pack = PACK_FILE_NONE;
+	struct memfd_identity identity;
+
+	ck_assert_int_eq(pack_file_make(&pack, UINT64_C(4) << 30, &identity), 0);
+	pack_file_grow_huge(&pack, 0);
+	for (unsigned int i = 0; i < 8; i++)
+		if (!pack_file_claim(&pack, i * HUGE_PAGE_BYTES, frame, frame))
+			ck_assert_int_eq(pack_file_populate(&pack, i * HUGE_PAGE_BYTES, frame), 0);
+	ck_assert_uint_le(blocks_of(pack.fd), HUGE_PAGE_BYTES + 7 * frame);
+	close(pack.fd);
+	pack_file_unmap(&pack);
+}
+END_TEST
+
 /* Nobody needs huge pages for this: what is ahead has memory of either kind. */
 START_TEST(a_pack_grows_by_huge_pages)
 {
@@ -551,6 +568,7 @@ int main(void)
 	tcase_add_test(crew, a_pack_has_the_memory_that_it_is_given);
 	tcase_add_test(crew, a_pack_gets_memory_by_writing);
 	tcase_add_test(crew, a_pack_grows_by_huge_pages);
+	tcase_add_test(crew, a_pack_with_frames_left_out_has_no_huge_page_for_each);
 	tcase_set_timeout(crew, 30);
 	suite_add_tcase(suite, memfds);
 	suite_add_tcase(suite, crew);

@@ -134,6 +134,44 @@ START_TEST(small_objects_share_one_descriptor)
 }
 END_TEST
 
+static uint64_t frame_of(uint32_t conn, unsigned int id)
+{
+	uint64_t frame;
+
+	ck_assert_int_eq(get(w, conn, id, 0, 0), 0);
+	ck_assert_int_eq(world_last(w)->places[0].fd, CORE_PLACE_PACK);
+	frame = world_last(w)->places[0].offset / CORE_FRAME_BYTES;
+	release(w, conn, id, 1, 0);
+	return frame;
+}
+
+START_TEST(a_pack_made_anew_is_used_from_its_beginning)
+{
+	uint64_t frame, next = 0;
+	uint32_t a;
+
+	begin(100, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	for (unsigned int id = 1; id <= 400; id++)
+		ck_assert_int_eq(pack_in(a, id, 1000), 0);
+	for (unsigned int i = 0; i < 400; i++) /* in quite another order */
+		ck_assert_int_eq(simple(w, a, WIRE_DELETE, 1 + (i * 101 + 57) % 400), 0);
+	world_tick(w, 61 * SECOND);
+	finish();
+	ck_assert_uint_eq(fds(), 3); /* the file is closed */
+	for (unsigned int id = 401; id <= 408; id++)
+		ck_assert_int_eq(pack_in(a, id, 1000), 0);
+	for (unsigned int id = 409; id <= 800; id++) {
+		ck_assert_int_eq(pack_in(a, id, 1000), 0);
+		frame = frame_of(a, id);
+		ck_assert_uint_le(frame, next);
+		next = MAX(next, frame + 1);
+	}
+	ck_assert_uint_ge(next, 392 / 16);
+	world_end(w);
+}
+END_TEST
+
 START_TEST(what_cannot_be_written_is_not_there)
 {
 	uint32_t a;
@@ -757,6 +795,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		small_objects_share_one_descriptor,
+		a_pack_made_anew_is_used_from_its_beginning,
 		what_cannot_be_written_is_not_there,
 		objects_are_moved_together_and_keep_their_bytes,
 		an_object_that_goes_while_it_is_moved_takes_no_place,
