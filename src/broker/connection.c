@@ -160,7 +160,7 @@ void connections_free_ended(struct broker *broker)
 static bool may_read(const struct connection *c)
 {
 	return !c->held && (c->block == OUTPUT_FREE ||
-		(c->block == OUTPUT_WINDOW && !output_is_paused(c)));
+		(c->block != OUTPUT_SOCKET && !output_is_paused(c)));
 }
 
 void connection_update(struct broker *broker, struct connection *c)
@@ -551,7 +551,7 @@ static bool take_acks(struct broker *broker, struct connection *c,
 		return false;
 	}
 	output_acked(c, request->acked_fds);
-	if (c->block == OUTPUT_WINDOW)
+	if (c->block == OUTPUT_WINDOW || c->block == OUTPUT_KERNEL)
 		output_flush(broker, c);
 	return true;
 }

@@ -11,10 +11,10 @@
  * queues of a uid together by QUEUED_BYTES_PER_UID; beyond that the longest of them
  * is cut, and its connection with it.  While the socket is full no request of the
  * connection is read, so a client that reads slowly is slowed down, and only what
- * was asked for before, or is answered late, can queue.  Who owes acknowledgements is
- * still read, as they come with requests, until PAUSE_BYTES wait: then it is paused too,
- * and goes on when the kernel says that it has received all that was sent - so it loses
- * nothing who filled his socket with requests before he began to receive.
+ * was asked for before, or is answered late, can queue.  Who owes acknowledgements, or
+ * whose uid does, is still read, as they come with requests, until PAUSE_BYTES wait: then
+ * it is paused too, and goes on when the kernel says that it has received all that was
+ * sent - so it loses nothing who filled his socket with requests before he began to receive.
  *
  * A queued item names a memfd by its number, and the core may close that memfd
  * before the item is sent.  The number could then mean another object, even one
@@ -331,13 +331,37 @@ static ssize_t encode(struct broker *broker, struct wire_reply *packet, const st
 
 bool output_is_paused(const struct connection *c)
 {
-	return c->block == OUTPUT_WINDOW && c->output_bytes >= PAUSE_BYTES;
+	return (c->block == OUTPUT_WINDOW || c->block == OUTPUT_KERNEL) &&
+	       c->output_bytes >= PAUSE_BYTES;
 }
 
 static void arrived(struct connection *c, uint32_t fds)
 {
 	c->user->n_flying -= fds - c->fds_arrived;
 	c->fds_arrived = fds;
+}
+
+/* A client acknowledges with its next request, which may never come; so before one connection of a
+ * uid is held up for the others, the kernel is asked what these have received. */
+static void look_what_arrived(struct broker *broker, struct user *user)
+{
+	if (user->look_again > broker->now)
+		return;
+	user->look_again = deadline_ns(broker->now, TRY_AGAIN_NS);
+	for (uint32_t i = 0; i < broker->options->core->max_connections; i++) {
+		struct connection *c = broker->connections[i];
+
+		if (c && c->user == user && c->fds_sent != c->fds_arrived &&
+				socket_is_drained(c->call_fd))
+			arrived(c, c->fds_sent);
+	}
+}
+
+static bool has_a_share(struct broker *broker, struct user *user)
+{
+	if (user_window(broker, user) < WIRE_FDS_PER_PACKET)
+		look_what_arrived(broker, user);
+	return user_window(broker, user) >= WIRE_FDS_PER_PACKET;
 }
 
 /* How many descriptors may be sent now. */
@@ -358,7 +382,7 @@ static int send_packet(struct broker *broker, struct connection *c, struct outgo
 	ssize_t size;
 	int r;
 
-	if (out->n_fds > out->next_fd && user_window(broker, c->user) < WIRE_FDS_PER_PACKET)
+	if (out->n_fds > out->next_fd && !has_a_share(broker, c->user))
 		return -ETOOMANYREFS;
 	choose_items(out, window, &packet, &n_fds);
 	if (packet.n_items == 0 && out->next_item < out->reply.n_items)

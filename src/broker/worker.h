@@ -100,7 +100,8 @@ struct user {
 	uid_t uid;
 	uint32_t n_connections;
 	size_t output_bytes; /* of replies that wait */
-	uint32_t n_flying;   /* descriptors sent and not acknowledged */
+	uint32_t n_flying;   /* descriptors sent, of which we do not know that they arrived */
+	int64_t look_again;  /* not before: at what the kernel says of them */
 
 	/* turns.c */
 	struct connection_list ready; /* packets may have come: whose turn it is, first */

@@ -52,6 +52,7 @@ struct rig {
 	bool supervised;
 	bool passed; /* the listener is somebody else's, who keeps it */
 	bool spoils; /* heirs find that the first connection is not whose they thought */
+	rlim_t max_files; /* RLIMIT_NOFILE of the worker; 0: as ours */
 	struct core_config config;
 	const struct broker_host *host;
 	volatile pid_t *worker; /* shared with the supervisor */
@@ -120,6 +121,9 @@ static void supervise(struct rig *rig, int ready)
 	int status;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (rig->max_files > 0 && setrlimit(RLIMIT_NOFILE,
+			&(struct rlimit){ rig->max_files, rig->max_files }) < 0)
+		_exit(4);
 	for (int fd = 3; fd < 2048; fd++) /* what the test and its callers had open */
 		if (fd != rig->listener && fd != ready && fd != rig->starter_pidfd)
 			(void)close(fd);
@@ -1211,6 +1215,67 @@ START_TEST(descriptors_wait_for_acknowledgements)
 }
 END_TEST
 
+/* Those of one uid share a part of the limit, a quarter or 64: none of them hangs for what it, or
+ * another, has received and not acknowledged yet. */
+static const struct {
+	rlim_t max_files;
+	uint32_t max_fds;
+	unsigned int n_clients, n_silent; /* the latter come first, and acknowledge nothing */
+} sharings[] = {
+	{ 256, 200, 1, 0 },
+	{ 1024, 900, 6, 0 },
+	{ 256, 200, 5, 4 },
+};
+
+START_TEST(who_shares_a_window_is_not_stuck)
+{
+	enum { N = 100, N_SILENT = 15, N_CLIENTS = 6 };
+	struct rig rig = rig_default();
+	struct wire_item items[N];
+	struct wire_request get = { .type = WIRE_GET, .items = items, .flags = WIRE_GET_MAP };
+	struct wire_request ack = { .type = WIRE_ACK };
+	struct client clients[N_CLIENTS], *c;
+	const unsigned int n_clients = sharings[_i].n_clients, n_silent = sharings[_i].n_silent;
+	const int64_t end = now_ns() + PATIENCE * NS_PER_MS;
+	unsigned int n_left = n_silent * N_SILENT + (n_clients - n_silent) * N;
+	unsigned int n_unacked[N_CLIENTS] = { 0 };
+
+	rig.max_files = sharings[_i].max_files;
+	rig.config.max_fds = sharings[_i].max_fds;
+	rig_start(&rig);
+	for (c = clients; c < clients + n_clients; c++) {
+		client_connect(c, &rig);
+		client_greet(c, 0);
+	}
+	for (unsigned int i = 0; i < N; i++) {
+		items[i] = (struct wire_item){ .id = id_of(i) };
+		ck_assert_int_eq(client_put(clients, i, some_bytes(100, i), 100), 0);
+	}
+	for (unsigned int i = 0; i < n_clients; i++) {
+		get.serial = 0;
+		get.n_items = i < n_silent ? N_SILENT : N;
+		client_send(&clients[i], &get, NULL, 0);
+	}
+	for (unsigned int i = 0; n_left > 0; i = (i + 1) % n_clients) {
+		c = &clients[i];
+		ck_assert(now_ns() < end);
+		if (!client_receive_from(c, c->call, 1))
+			continue;
+		n_left -= (unsigned int)c->n_fds;
+		n_unacked[i] += (unsigned int)c->n_fds;
+		for (size_t k = 0; k < c->n_fds; k++)
+			(void)close(c->fds[k]);
+		if (n_unacked[i] >= WIRE_FDS_PER_PACKET) {
+			client_send(c, &ack, NULL, 0);
+			n_unacked[i] = 0;
+		}
+	}
+	for (c = clients; c < clients + n_clients; c++)
+		client_close(c);
+	rig_stop(&rig);
+}
+END_TEST
+
 /* N requests of which no reply is read: more than a socket holds. */
 START_TEST(replies_that_are_not_read_wait)
 {
@@ -1871,6 +1936,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, descriptors_wait_for_acknowledgements);
 	tcase_add_test(talk, replies_that_are_not_read_wait);
 	tcase_add_test(talk, moving_objects_holds_up_nobody);
+	tcase_add_loop_test(talk, who_shares_a_window_is_not_stuck, 0, ARRAY_SIZE(sharings));
 	tcase_add_loop_test(talk, who_owes_acknowledgements_is_paused, 0, 2);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
