@@ -305,13 +305,18 @@ int connection_enter(struct ostore *conn)
 	return r;
 }
 
+void connection_unlock(struct ostore *conn)
+{
+	if (--conn->n_inside == 1)
+		pthread_cond_broadcast(&conn->changed); /* for who closes */
+	pthread_mutex_unlock(&conn->lock);
+}
+
 void connection_leave(struct ostore *conn)
 {
 	bool last = conn->state == CONNECTION_CLOSED && conn->n_handles == 0;
 
-	if (--conn->n_inside == 1)
-		pthread_cond_broadcast(&conn->changed); /* for who closes */
-	pthread_mutex_unlock(&conn->lock);
+	connection_unlock(conn);
 	if (last) {
 		fork_forget(conn);
 		connection_free(conn);

@@ -59,7 +59,8 @@ struct ostore {
 	int death;           /* DEAD: the negative errno for every call from now on */
 	struct text obituary;
 	size_t n_handles;    /* struct ostore_objects that point here */
-	unsigned int n_inside; /* threads in a public function, from where they have the lock */
+	unsigned int n_inside; /* threads in a public function, or before a fork, from where they have
+				* the lock */
 
 	/* what the hello said */
 	uint64_t generation;
@@ -124,6 +125,9 @@ void connection_lost(struct ostore *conn);
 
 /* End what connection_enter() or connection_lock() began: drops the lock for good, and frees a closed connection without handles. */
 void connection_leave(struct ostore *conn);
+
+/* The same for who holds the registry's lock, which keeps the connection: frees nothing. */
+void connection_unlock(struct ostore *conn);
 
 /* connection_greet() - say hello on a fresh socket, and wait for the answer
  * @flags: enum wire_hello_flags

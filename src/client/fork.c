@@ -98,14 +98,14 @@ static void prepare(void)
 {
 	pthread_mutex_lock(&registry.lock);
 	for (struct ostore *conn = registry.list; conn; conn = conn->next) {
-		pthread_mutex_lock(&conn->lock);
+		connection_lock(conn); /* a close waits for us where we wait without the lock */
 		while (conn->state == CONNECTION_GREETING)
 			pthread_cond_wait(&conn->changed, &conn->lock);
 		if (conn->state == CONNECTION_CHILD) /* a grandchild needs its parent known */
 			fork_introduce_child(conn);
 		if (conn->state == CONNECTION_OPEN) /* what arrives, arrives here */
 			(void)travel_settle(conn, NULL);
-		pthread_mutex_unlock(&conn->lock);
+		connection_unlock(conn);
 	}
 	/* Several locks of one rank: only here, and only one thread can be here. */
 	for (struct ostore *conn = registry.list; conn; conn = conn->next) {

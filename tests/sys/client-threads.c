@@ -334,6 +334,57 @@ static void closing_ends_the_waits_of_others(void)
 	}
 }
 
+static void *fork_once(void *argument)
+{
+	pid_t child = fork_child();
+	int status;
+
+	(void)argument;
+	if (child == 0)
+		_exit(0);
+	CHECK_INT(waitpid(child, &status, 0), child);
+	CHECK_INT(status, 0);
+	return NULL;
+}
+
+/* A thread that forks waits for the references on their way, which a stopped worker does not
+ * send: a close ends that wait too, and returns after it.  The second time another thread
+ * reads for it. */
+static void closing_ends_the_wait_before_a_fork(void)
+{
+	struct ostore_stats *stats;
+
+	(void)alarm(30); /* instead of waiting for ever */
+	for (int way = 0; way < 2; way++) {
+		struct ostore *conn = connect_or_die();
+		struct ostore_object *import;
+		pthread_t forker, reader;
+		ostore_token token;
+		pid_t worker;
+		ostore_id id;
+
+		CHECK_INT(ostore_stats(conn, &stats), 0);
+		worker = stats->worker_pid;
+		ostore_stats_free(stats);
+		CHECK_INT(ostore_id_random(&id), 0);
+		memcpy(&token, &id, sizeof token); /* whatever the worker would say to it */
+		CHECK_INT(kill(worker, SIGSTOP), 0);
+		CHECK_INT(ostore_import_begin(conn, &id, &token, &import), 0);
+		if (way == 1) {
+			CHECK_INT(pthread_create(&reader, NULL, get_what_never_comes, conn), 0);
+			usleep(100000);
+		}
+		CHECK_INT(pthread_create(&forker, NULL, fork_once, NULL), 0);
+		usleep(100000);
+		ostore_close(conn);
+		pthread_join(forker, NULL);
+		if (way == 1)
+			pthread_join(reader, NULL);
+		CHECK_INT(kill(worker, SIGCONT), 0);
+		ostore_release(import);
+	}
+}
+
 #define HUGE_BATCH 40000
 
 struct batch {
@@ -669,6 +720,7 @@ static const struct test tests[] = {
 #define TEST(name) { #name, name }
 	TEST(threads_wait_independently),
 	TEST(closing_ends_the_waits_of_others),
+	TEST(closing_ends_the_wait_before_a_fork),
 	TEST(huge_batches_share_the_socket),
 	TEST(a_signal_ends_a_wait),
 	TEST(descriptors_are_closed_once_mapped),
