@@ -625,6 +625,7 @@ static void connection_losing(struct broker *broker, struct connection *c,
 				return;
 			}
 	}
+	connection_update(broker, c); /* this may have paused it */
 }
 
 static void place_ends(struct broker *broker, const struct core_place *place)

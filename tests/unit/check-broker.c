@@ -1362,6 +1362,62 @@ START_TEST(who_owes_acknowledgements_is_paused)
 }
 END_TEST
 
+/* What waits for it grows without a request of its own, when bytes of objects that are deleted are
+ * kept for it: that can be what pauses it. */
+START_TEST(who_is_paused_by_others_goes_on)
+{
+	enum { N_FDS = WIRE_FDS_UNACKED + 1, N_SMALL = 3000, N_DELETED = 500, SIZE = 4096, N_GET = 500 };
+	static struct wire_item items[N_SMALL];
+	struct wire_item mapped[N_FDS];
+	struct wire_request map = { .type = WIRE_GET, .items = mapped, .n_items = N_FDS,
+		.flags = WIRE_GET_MAP };
+	struct wire_request ack = { .type = WIRE_ACK };
+	struct rig rig = rig_default();
+	unsigned int n_fds = 0, n = 0;
+	struct client a, b;
+
+	rig_start(&rig);
+	client_start(&a, &rig);
+	client_start(&b, &rig);
+	for (unsigned int i = 0; i < N_SMALL; i++) {
+		items[i] = (struct wire_item){ .id = id_of(i) };
+		ck_assert_int_eq(client_put(&b, i, some_bytes(SIZE, i), SIZE), 0);
+	}
+	for (unsigned int i = 0; i < N_FDS; i++) {
+		mapped[i] = (struct wire_item){ .id = id_of(N_SMALL + i) };
+		ck_assert_int_eq(client_put(&b, N_SMALL + i, "x", 1), 0);
+	}
+	client_send(&a, &map, NULL, 0);
+	for (unsigned int i = 0; i < N_SMALL; i += N_GET) {
+		struct wire_request get = { .type = WIRE_GET, .items = items + i, .n_items = N_GET };
+
+		client_send(&a, &get, NULL, 0);
+	}
+	client_await(&b, "counter.gets", N_FDS + N_SMALL);
+	for (unsigned int i = 0; i < N_DELETED; i++)
+		ck_assert_int_eq(client_name(&b, WIRE_DELETE, i), 0);
+	while (n_fds < WIRE_FDS_UNACKED) {
+		client_receive(&a);
+		n_fds += (unsigned int)a.n_fds;
+		for (size_t i = 0; i < a.n_fds; i++)
+			(void)close(a.fds[i]);
+	}
+	client_send(&a, &ack, NULL, 0);
+	while (n < N_SMALL) {
+		client_receive(&a);
+		for (size_t i = 0; i < a.n_fds; i++)
+			(void)close(a.fds[i]);
+		for (uint32_t i = 0; i < a.reply.n_items; i++)
+			if (a.n_fds == 0)
+				check_bytes(a.reply.items[i].data, SIZE, n++);
+	}
+	ck_assert_int_eq(client_status(&a, "clients"), 2);
+	client_close(&a);
+	client_close(&b);
+	rig_stop(&rig);
+}
+END_TEST
+
 /* Objects are moved together in many steps, each brought about by the one before: who speaks
  * meanwhile is heard between them. */
 START_TEST(moving_objects_holds_up_nobody)
@@ -1938,6 +1994,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, moving_objects_holds_up_nobody);
 	tcase_add_loop_test(talk, who_shares_a_window_is_not_stuck, 0, ARRAY_SIZE(sharings));
 	tcase_add_loop_test(talk, who_owes_acknowledgements_is_paused, 0, 2);
+	tcase_add_test(talk, who_is_paused_by_others_goes_on);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
 	tcase_add_test(talk, who_pins_pages_holds_up_no_other_uid);
