@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ds/memory.h"
+#include "memory/advice.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -85,22 +86,6 @@ void broker_end(struct broker *broker)
 	free(broker->queued_uses);
 	turns_deinit(broker);
 	hash_map_deinit(&broker->users);
-}
-
-/* Whole huge pages in it.  Where there are none, it is as it was. */
-static void advise_huge(void *memory, size_t size)
-{
-	const uintptr_t begin = ((uintptr_t)memory + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
-	const uintptr_t end = ((uintptr_t)memory + size) & ~(HUGE_PAGE_BYTES - 1);
-
-	if (begin < end)
-		(void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-}
-
-/* An array of the heap: its beginning stays as it is, as most are made larger than they get. */
-static void advise_array(void *memory, size_t size)
-{
-	advise_huge((char *)memory + MEMORY_LARGE / 2, size - MEMORY_LARGE / 2);
 }
 
 static void advise_tables(const struct core *core)

@@ -1,6 +1,8 @@
 # memory layer
 noinst_LTLIBRARIES += src/memory/libmemory.la
 src_memory_libmemory_la_SOURCES = \
+	src/memory/advice.c \
+	src/memory/advice.h \
 	src/memory/crew.c \
 	src/memory/crew.h \
 	src/memory/memfd.c \

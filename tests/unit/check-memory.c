@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ds/memory.h"
+#include "memory/advice.h"
 #include "memory/crew.h"
 #include "memory/memfd.h"
 #include "memory/pack-file.h"
@@ -544,6 +547,38 @@ START_TEST(a_pack_grows_by_huge_pages)
 }
 END_TEST
 
+/* Is it one mapping to the kernel, as mremap() wants it? */
+static bool is_one_mapping(const void *memory, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t begin, end;
+	bool found = false;
+	char line[512];
+
+	ck_assert_ptr_nonnull(maps);
+	while (!found && fgets(line, sizeof line, maps))
+		found = sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &begin, &end) == 2 &&
+			begin <= (uintptr_t)memory && end >= (uintptr_t)memory + size;
+	(void)fclose(maps);
+	return found;
+}
+
+/* Where it is several, each doubling copies it. */
+START_TEST(an_array_that_grows_is_moved_uncopied)
+{
+	size_t room = 0;
+	char *array = NULL;
+
+	memory_is_large = advise_array;
+	for (size_t n = MEMORY_LARGE; n <= 16 * MEMORY_LARGE; n *= 2) {
+		must_grow(&array, &room, n, 1);
+		array[n / 2] = array[n - 1] = 'x';
+		ck_assert(is_one_mapping(array, n));
+	}
+	free(array);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memory");
@@ -560,6 +595,7 @@ int main(void)
 	tcase_add_test(memfds, a_sparse_memfd_counts_with_its_whole_size);
 	tcase_add_test(memfds, memfds_of_the_hugetlb_pool_are_refused);
 	tcase_add_test(memfds, populated_memory_is_all_there);
+	tcase_add_test(memfds, an_array_that_grows_is_moved_uncopied);
 	tcase_set_timeout(memfds, 30);
 	tcase_add_test(crew, the_crew_seals_trims_fills_and_closes);
 	tcase_add_test(crew, who_pins_pages_delays_only_himself);

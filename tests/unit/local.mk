@@ -35,6 +35,7 @@ tests_unit_check_memory_SOURCES = tests/unit/check-memory.c
 tests_unit_check_memory_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_memory_LDADD = \
 	src/memory/libmemory.la \
+	src/ds/libds.la \
 	src/util/libutil.la \
 	$(CHECK_LIBS) \
 	$(NULL)
