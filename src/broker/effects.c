@@ -356,7 +356,7 @@ int64_t effects_due(const struct broker *broker)
 	return broker->later.n > 0 ? broker->now : FOREVER_NS;
 }
 
-int64_t effects_tick(struct broker *broker)
+void effects_tick(struct broker *broker)
 {
 	broker->moved_here = 0;
 	if (broker->later.n > 0) {
@@ -365,7 +365,6 @@ int64_t effects_tick(struct broker *broker)
 		broker->later.n = 0;
 		broker_settle(broker);
 	}
-	return effects_due(broker);
 }
 
 void effects_collect(struct broker *broker)

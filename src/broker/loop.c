@@ -247,18 +247,14 @@ static int64_t idle_tick(struct broker *broker)
 /* Return: when something is next due. */
 static int64_t tick(struct broker *broker)
 {
-	int64_t due, other = effects_tick(broker);
+	int64_t due, other;
 
-	due = core_deadline(broker->core);
-	if (due <= broker->now) {
+	effects_tick(broker);
+	if (core_deadline(broker->core) <= broker->now) {
 		core_tick(broker->core, broker->now, clock_now_ns(CLOCK_REALTIME));
 		broker_settle(broker);
-		due = core_deadline(broker->core);
-		other = effects_due(broker);
 	}
-	due = MIN(due, other);
-	other = listener_tick(broker);
-	due = MIN(due, other);
+	due = listener_tick(broker);
 	other = output_tick(broker);
 	due = MIN(due, other);
 	other = strangers_tick(broker);
@@ -266,7 +262,9 @@ static int64_t tick(struct broker *broker)
 	other = limit_tick(broker);
 	due = MIN(due, other);
 	other = idle_tick(broker);
-	return MIN(due, other);
+	due = MIN(due, other);
+	/* Each of these may have given the core an event. */
+	return MIN(due, MIN(core_deadline(broker->core), effects_due(broker)));
 }
 
 int loop_turn(struct broker *broker, int64_t latest)

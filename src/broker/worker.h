@@ -364,8 +364,8 @@ int broker_pack_read(const struct broker *broker, const struct core_place *place
 
 /* effects.c */
 void broker_settle(struct broker *broker);
-/* Go on with what was put off to this turn.  Return: as effects_due(). */
-int64_t effects_tick(struct broker *broker);
+/* Go on with what was put off to this turn. */
+void effects_tick(struct broker *broker);
 /* When effects_tick() is next due; INT64_MAX. */
 int64_t effects_due(const struct broker *broker);
 /* Results of the crew. */

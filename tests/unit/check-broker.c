@@ -657,6 +657,7 @@ END_TEST
 struct pretence {
 	struct core_config *config;
 	volatile int64_t room; /* shared with the worker */
+	volatile unsigned int n_looks;
 };
 
 static int pretend_configure(void *user, struct core_setting *setting, bool is_inherited,
@@ -676,8 +677,9 @@ static int pretend_configure(void *user, struct core_setting *setting, bool is_i
 
 static int64_t pretend_look(void *user, struct text *why)
 {
-	const struct pretence *pretence = user;
+	struct pretence *pretence = user;
 
+	pretence->n_looks++;
 	text_set(why, "the test");
 	return pretence->room;
 }
@@ -697,7 +699,7 @@ START_TEST(capacity_changes_while_it_serves_and_for_the_heir)
 	const struct broker_host host = { pretence, pretend_configure, pretend_look };
 	struct client c;
 
-	*pretence = (struct pretence){ &rig.config, INT64_MAX };
+	*pretence = (struct pretence){ .config = &rig.config, .room = INT64_MAX };
 	rig.host = &host;
 	rig_start(&rig);
 	client_start(&c, &rig);
@@ -722,6 +724,64 @@ START_TEST(capacity_changes_while_it_serves_and_for_the_heir)
 	pretence->room = INT64_MAX;
 	client_await(&c, "capacity_bytes", 20 << 20);
 	ck_assert_uint_eq(client_status(&c, "capacity_limited_by"), 0);
+	client_close(&c);
+	rig_stop(&rig);
+}
+END_TEST
+
+/* Of the largest file that the worker has open, which is its pack.  Return: the worker's number of it. */
+static int largest_file(pid_t worker, uint64_t *bytesp)
+{
+	int largest = -1;
+
+	*bytesp = 0;
+	for (int fd = 3; fd < 256; fd++) {
+		struct stat status;
+		char path[64];
+
+		(void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)worker, fd);
+		if (stat(path, &status) < 0 || !S_ISREG(status.st_mode) ||
+				(uint64_t)status.st_blocks * 512 <= *bytesp)
+			continue;
+		*bytesp = (uint64_t)status.st_blocks * 512;
+		largest = fd;
+	}
+	return largest;
+}
+
+/* The machine has less, and nobody says a word: what follows is done at once all the same, and not
+ * at the next look.  (Every other object was in use last, so that the rest must be moved together.) */
+START_TEST(room_is_made_while_nobody_speaks)
+{
+	enum { N = 4000, SIZE = 4096, LESS = 7 << 20, GIVEN = 5 << 20 };
+	struct rig rig = rig_default();
+	struct pretence *pretence =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct broker_host host = { pretence, pretend_configure, pretend_look };
+	unsigned int n_looks;
+	uint64_t before, now;
+	struct client c;
+	int pack;
+
+	*pretence = (struct pretence){ .config = &rig.config, .room = INT64_MAX };
+	rig.host = &host;
+	rig_start(&rig);
+	client_start(&c, &rig);
+	for (unsigned int i = 0; i < N; i++)
+		ck_assert_int_eq(client_put(&c, i, some_bytes(SIZE, i), SIZE), 0);
+	for (unsigned int i = 0; i < N; i++) /* the odd ones first */
+		client_release(&c, i < N / 2 ? 2 * i + 1 : 2 * i - N, 1, 0);
+	ck_assert_uint_eq(client_status(&c, "clients"), 1);
+	pack = largest_file(*rig.worker, &before);
+	ck_assert_uint_ge(before, N * SIZE);
+	n_looks = pretence->n_looks;
+	pretence->room = -LESS;
+	do {
+		usleep(1000);
+		ck_assert_uint_lt(pretence->n_looks - n_looks, 2);
+		ck_assert_int_eq(largest_file(*rig.worker, &now), pack);
+	} while (before - now < GIVEN);
+	pretence->room = INT64_MAX;
 	client_close(&c);
 	rig_stop(&rig);
 }
@@ -1987,6 +2047,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, only_hard_sealed_memfds_can_be_put);
 	tcase_add_test(talk, status_and_config_say_who_serves);
 	tcase_add_test(talk, capacity_changes_while_it_serves_and_for_the_heir);
+	tcase_add_test(talk, room_is_made_while_nobody_speaks);
 	tcase_add_test(talk, without_a_host_nothing_changes);
 	tcase_add_test(talk, a_hello_waits_for_descriptors);
 	tcase_add_test(talk, descriptors_wait_for_acknowledgements);
