@@ -206,7 +206,8 @@ void event_begin(struct core *core, int64_t now)
 {
 	core->now = MAX(core->now, now);
 	core->n_evicted = 0;
-	core->repack.n_begun = core->repack.n_looked = 0;
+	core->repack.event++;
+	core->repack.n_begun = 0;
 	core->in_haste = false;
 	if (effects_begin(&core->effects))
 		blob_settle(&core->blobs);

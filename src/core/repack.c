@@ -83,13 +83,6 @@ void repack_wake(struct core *core)
 	core->repack.n_wakes++;
 }
 
-static void hand_wake(const struct core *core, struct repack_hand *hand)
-{
-	hand->resting = false;
-	hand->n_fruitless = 0;
-	hand->n_wakes = core->repack.n_wakes;
-}
-
 /* The hand whose objects are asked for. */
 static struct repack_hand *hand_of(struct core *core, struct account *of)
 {
@@ -105,16 +98,24 @@ static uint32_t find(struct core *core, struct account *of, uint64_t keep)
 
 	if (hand->n_idle == 0)
 		return TABLES_NONE;
-	while (core->repack.n_looked < REPACK_LOOK_MAX) {
+	if (hand->event != core->repack.event) {
+		hand->event = core->repack.event;
+		hand->n_looked = 0;
+	}
+	while (hand->n_looked < REPACK_LOOK_MAX) {
 		const uint32_t o = hand->at < high ? hand->at : 0;
 
-		hand->least_room = hand->n_fruitless ? MIN(hand->least_room, room) : room;
+		if (hand->n_fruitless == 0) { /* a round begins */
+			hand->least_room = room;
+			hand->n_wakes = core->repack.n_wakes;
+		}
+		hand->least_room = MIN(hand->least_room, room);
 		if (hand->n_fruitless++ >= high) {
 			hand->resting = true;
 			return TABLES_NONE;
 		}
 		hand->at = o + 1;
-		core->repack.n_looked++;
+		hand->n_looked++;
 		if (core->objects[o].idle && !core->objects[o].repacking &&
 			(!of || object_record(core, o)->uid == of->uid) &&
 			has_place(core, object_record(core, o)->size, room)) {
@@ -146,13 +147,17 @@ static void add_move(struct core *core, struct batch *batch, uint32_t o)
 	batch_write(batch, &write);
 }
 
+/* After a round in vain the hand rests, even if there were wakes meanwhile: whoever asks is told
+ * so once, and need not wait for a round that others make longer all the time. */
 static bool is_possible(const struct core *core, struct repack_hand *hand, uint64_t keep)
 {
 	if (hand->n_idle == 0 || !pack_takes(core, 0) || core->now < core->repack.retry_ns)
 		return false;
-	if (hand->n_wakes != core->repack.n_wakes ||
-		(hand->resting && room_beside(core, keep) > hand->least_room))
-		hand_wake(core, hand);
+	if (hand->resting && (hand->n_wakes != core->repack.n_wakes ||
+				     room_beside(core, keep) > hand->least_room)) {
+		hand->resting = false;
+		hand->n_fruitless = 0;
+	}
 	return !hand->resting;
 }
 
@@ -162,6 +167,7 @@ enum repack_result repack_begin(struct core *core, struct account *of, uint32_t 
 	struct repack_hand *hand = hand_of(core, of);
 	struct batch *batch = NULL;
 	uint32_t ticket, begun = 0, o;
+	bool more;
 
 	if (!is_possible(core, hand, keep))
 		return REPACK_NONE;
@@ -178,11 +184,13 @@ enum repack_result repack_begin(struct core *core, struct account *of, uint32_t 
 	}
 	if (batch)
 		batch_send(core, ticket, batch);
-	if (begun < n && hand->n_idle && !hand->resting)
+	more = begun < n && hand->n_idle;
+	/* What has come behind the hand is for the next round. */
+	if (more && (!hand->resting || hand->n_wakes != repack->n_wakes))
 		core->in_haste = true;
-	else if (!batch)
-		return REPACK_NONE;
-	return batch ? REPACK_BEGUN : REPACK_LATER;
+	if (batch)
+		return REPACK_BEGUN;
+	return more && !hand->resting ? REPACK_LATER : REPACK_NONE;
 }
 
 void repack_done(struct core *core, const struct move *move, int result)

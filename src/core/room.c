@@ -177,14 +177,14 @@ enum room room_make(struct core *core, const struct need *need)
 	if (!fits(core, &at_best, need))
 		return ROOM_NO;
 	for (;;) {
-		if (repack_for(core, need))
-			return ROOM_SOON;
 		space = free_space(core, SOON);
 		if (fits(core, &space, need))
 			break;
 		if (is_pausing(core))
 			return ROOM_SOON;
 		drop_one(core, lacks_only_fds(core, &space, need));
+		if (repack_for(core, need)) /* there may be a place now */
+			return ROOM_SOON;
 	}
 	if (room_fits(core, need))
 		return ROOM_YES;

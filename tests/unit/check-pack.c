@@ -660,6 +660,100 @@ START_TEST(the_hand_goes_over_a_big_table_in_steps)
 }
 END_TEST
 
+static void let_go_again(uint32_t conn, unsigned int id)
+{
+	ck_assert_int_eq(get(w, conn, id, 0, WIRE_GET_MAP), 0);
+	release(w, conn, id, 1, 1);
+}
+
+START_TEST(who_lets_objects_go_all_the_time_keeps_nobody_waiting)
+{
+	enum { MANY = 4 * REPACK_LOOK_MAX };
+	const unsigned int idle[] = { MANY + 1, MANY + 2 };
+	unsigned int times = 0, n;
+	uint64_t waiting;
+	uint32_t a, b;
+
+	w->unchecked = true;
+	begin(24, 4096 * PAGE);
+	a = connect_as(w, 1000);
+	b = connect_as(w, 1000);
+	for (unsigned int id = 1; id <= MANY; id++)
+		ck_assert_int_eq(pack_in(a, id, 100), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(create(w, a, idle[i], 1000), 0);
+		ck_assert_int_eq(simple(w, a, WIRE_SEAL, idle[i]), 0);
+	}
+	/* Neither has a place: there is no slab for their size, and no room for one. */
+	n = 21 - fds() - 1;
+	ck_assert_int_eq(create(w, a, 9000, (4096 - n - 1) * PAGE -
+		world_totals(w).charged_bytes), 0);
+	fill(a, n);
+	ck_assert_uint_eq(fds(), 21); /* and 3 in reserve */
+	ck_assert_uint_eq(world_totals(w).charged_bytes, 4095 * PAGE);
+	release(w, a, 10000, 1, 0); /* might be evicted */
+	finish();
+	let_go_again(b, idle[0]);
+	ck_assert_int_eq(create(w, a, 9001, 2000), PENDING);
+	waiting = last_serial(w);
+	while (!world_answer(w, a, waiting)) {
+		ck_assert_uint_lt(times++, 5);
+		let_go_again(b, idle[0]);
+	}
+	ck_assert_int_eq(world_answer(w, a, waiting)->status, 0);
+	ck_assert(!exists(w, 10000));
+	core_check(w->core);
+	world_end(w);
+}
+END_TEST
+
+START_TEST(the_hand_of_a_uid_keeps_no_other_waiting)
+{
+	enum { MANY = 4 * REPACK_LOOK_MAX };
+	static struct core_quota quotas[] = {
+		{ .uid = 1000, .of = CORE_DESCRIPTORS, .limit = 2 },
+		{ .uid = 1001, .of = CORE_DESCRIPTORS, .limit = 2 },
+	};
+	uint64_t waiting[2];
+	uint32_t root, conns[2];
+	unsigned int ticks = 0;
+
+	w->unchecked = true;
+	w->config.quotas = quotas;
+	w->config.n_quotas = ARRAY_SIZE(quotas);
+	begin(100, 4096 * PAGE);
+	root = connect_as(w, 0);
+	for (unsigned int id = 1; id <= MANY; id++)
+		ck_assert_int_eq(pack_in(root, id, 100), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		conns[i] = connect_as(w, 1000 + i);
+		create(w, conns[i], 10000 + i, 2000);
+		simple(w, conns[i], WIRE_SEAL, 10000 + i);
+		release(w, conns[i], 10000 + i, 1, 0); /* might be evicted */
+		create(w, conns[i], 10010 + i, 1000);
+	}
+	/* What is idle has no place. */
+	ck_assert_int_eq(create(w, root, 9000, 4095 * PAGE - world_totals(w).charged_bytes), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		ck_assert_int_eq(simple(w, conns[i], WIRE_SEAL, 10010 + i), 0);
+	finish();
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(create(w, conns[i], 10020 + i, 2000), PENDING);
+		waiting[i] = last_serial(w);
+	}
+	while (!world_answer(w, conns[0], waiting[0]) || !world_answer(w, conns[1], waiting[1])) {
+		ck_assert_uint_lt(ticks++, 4); /* they go on together */
+		world_tick(w, 0);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(world_answer(w, conns[i], waiting[i])->status, 0);
+		ck_assert(!exists(w, 10000 + i));
+	}
+	core_check(w->core);
+	world_end(w);
+}
+END_TEST
+
 /* ---- over a crash ---- */
 
 START_TEST(an_heir_finds_small_objects_where_they_are)
@@ -816,6 +910,8 @@ int main(void)
 		who_waits_for_a_copy_of_its_own_holds_up_no_other,
 		a_slab_of_others_wakes_the_hand_that_found_no_place,
 		the_hand_goes_over_a_big_table_in_steps,
+		who_lets_objects_go_all_the_time_keeps_nobody_waiting,
+		the_hand_of_a_uid_keeps_no_other_waiting,
 		an_heir_finds_small_objects_where_they_are,
 	};
 	Suite *suite = suite_create("pack");
