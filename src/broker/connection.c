@@ -138,7 +138,7 @@ void connection_finish(struct broker *broker, struct connection *c)
 	for (size_t i = 0; i < N_HOT; i++)
 		if (broker->hot[i] == c)
 			broker->hot[i] = NULL;
-	output_acked(c, c->fds_sent);
+	output_arrived(c);
 	user_put(broker, c->user);
 	c->user = NULL;
 	c->state = CONNECTION_ENDED;
@@ -537,7 +537,7 @@ static bool take_acks(struct broker *broker, struct connection *c,
 		if (request->type != WIRE_RECONCILE ||
 				request->generation != core_generation(broker->core))
 			return true;
-		output_acked(c, c->fds_sent);
+		output_arrived(c);
 		c->fds_sent = c->fds_acked = c->fds_arrived = request->acked_fds;
 		if (!request->more)
 			c->resuming = false;

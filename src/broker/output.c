@@ -656,9 +656,17 @@ void output_giving(struct broker *broker, uint64_t offset)
 
 void output_acked(struct connection *c, uint32_t fds_acked)
 {
+	const uint32_t before = c->fds_acked; /* neither of the two is behind it */
+	const bool is_news = fds_acked - before > c->fds_arrived - before;
+
 	c->fds_acked = fds_acked;
-	if ((int32_t)(fds_acked - c->fds_arrived) > 0)
+	if (is_news)
 		arrived(c, fds_acked);
+}
+
+void output_arrived(struct connection *c)
+{
+	arrived(c, c->fds_sent);
 }
 
 int64_t output_tick(struct broker *broker)

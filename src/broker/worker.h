@@ -347,6 +347,8 @@ void output_giving(struct broker *broker, uint64_t offset);
 bool output_is_paused(const struct connection *connection);
 /* The peer says that it has received so many descriptors in all. */
 void output_acked(struct connection *connection, uint32_t fds_acked);
+/* It has received all that was sent, or never will. */
+void output_arrived(struct connection *connection);
 int64_t output_tick(struct broker *broker);
 
 /* pack.c */

@@ -27,6 +27,7 @@
 
 #include "broker/broker.h"
 #include "broker/features.h"
+#include "broker/worker.h"
 #include "core/tables.h"
 #include "memory/memfd.h"
 #include "tests/sys/mute-fuse.h"
@@ -1422,6 +1423,43 @@ START_TEST(who_owes_acknowledgements_is_paused)
 }
 END_TEST
 
+/* Who never acknowledges is known by the kernel's word to have received what he was sent, and may
+ * come to owe any number.  The counters wrap. */
+static const struct {
+	uint32_t acked, owed;
+} debts[] = {
+	{ 0, 100 }, { 0, INT32_MAX }, { 0, UINT32_C(0x80000010) }, { 0, UINT32_MAX - 20 },
+	{ UINT32_MAX - 50, 100 }, { UINT32_C(0x80000000), UINT32_C(0x80000010) },
+};
+
+START_TEST(late_acknowledgements_change_nothing)
+{
+	const uint32_t acked = debts[_i].acked, arrived = acked + debts[_i].owed;
+	struct user user = { .n_flying = 10 };
+	struct connection c = { .user = &user, .fds_acked = acked, .fds_arrived = arrived,
+		.fds_sent = arrived + 10 };
+
+	output_acked(&c, acked + 5);
+	ck_assert_uint_eq(user.n_flying, 10);
+	output_acked(&c, arrived);
+	ck_assert_uint_eq(user.n_flying, 10);
+	output_acked(&c, arrived + 4);
+	ck_assert_uint_eq(user.n_flying, 6);
+	output_arrived(&c);
+	ck_assert_uint_eq(user.n_flying, 0);
+
+	/* However much he owes. */
+	user.n_flying = 10;
+	c.fds_arrived = acked - 5;
+	c.fds_acked = acked;
+	c.fds_sent = acked + 5;
+	output_acked(&c, acked + 1);
+	ck_assert_uint_le(user.n_flying, 10);
+	output_arrived(&c);
+	ck_assert_uint_eq(user.n_flying, 0);
+}
+END_TEST
+
 /* What waits for it grows without a request of its own, when bytes of objects that are deleted are
  * kept for it: that can be what pauses it. */
 START_TEST(who_is_paused_by_others_goes_on)
@@ -2055,6 +2093,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(talk, moving_objects_holds_up_nobody);
 	tcase_add_loop_test(talk, who_shares_a_window_is_not_stuck, 0, ARRAY_SIZE(sharings));
 	tcase_add_loop_test(talk, who_owes_acknowledgements_is_paused, 0, 2);
+	tcase_add_loop_test(talk, late_acknowledgements_change_nothing, 0, ARRAY_SIZE(debts));
 	tcase_add_test(talk, who_is_paused_by_others_goes_on);
 	tcase_add_test(talk, bytes_of_a_deleted_object_still_arrive);
 	tcase_add_test(talk, a_descriptor_given_back_unseen_never_becomes_another);
