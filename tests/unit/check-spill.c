@@ -514,7 +514,7 @@ END_TEST
 START_TEST(an_heir_takes_over_a_private_store)
 {
 	struct object *object = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	static struct spill *dead; /* its memory is lost */
+	static struct spill *volatile dead; /* its memory is lost, but to be found */
 	struct world world, other;
 	int status;
 	pid_t pid;
