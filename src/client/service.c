@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 #include "client/call.h"
 #include "client/connection.h"
 #include "client/fork.h"
+#include "util/thread.h"
 
 #define IDLE_ROUNDS 20
 #define STACK_SIZE  (256 << 10)
@@ -64,7 +64,6 @@ static void *serve(void *unused)
 int service_start(void)
 {
 	pthread_attr_t attributes;
-	sigset_t all, before;
 	pthread_t thread;
 	int r;
 
@@ -74,10 +73,7 @@ int service_start(void)
 	if (r == 0) {
 		(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
 		(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-		(void)sigfillset(&all);
-		(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-		r = pthread_create(&thread, &attributes, serve, NULL);
-		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+		r = -thread_start(&thread, &attributes, serve, NULL);
 		(void)pthread_attr_destroy(&attributes);
 	}
 	if (r != 0)

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/thread.h"
 
 enum lane_id { LANE_SEAL, LANE_CLOSE, LANE_FILL, N_LANES };
 
@@ -246,19 +246,14 @@ static void *lane_main(void *argument)
 	return NULL;
 }
 
-/* Call with the lock held.  The thread takes no signals: the loop has a signalfd. */
+/* Call with the lock held. */
 static int lane_grow(struct lane *lane)
 {
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&lane->threads[lane->n_threads], NULL, lane_main, lane);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&lane->threads[lane->n_threads], NULL, lane_main, lane);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r == 0)
 		lane->n_threads++;
-	return -r;
+	return r;
 }
 
 int crew_new(struct crew **crewp)

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "spill/io.h"
 #include "spill/transfer.h"
 #include "util/cleanup.h"
+#include "util/thread.h"
 
 /*
  *   lane    threads          jobs
@@ -194,19 +194,14 @@ static void *lane_main(void *argument)
 	return NULL;
 }
 
-/* Call with the lock held.  The thread takes no signals: the loop has a signalfd. */
+/* Call with the lock held. */
 static int lane_grow(struct lane *lane)
 {
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&lane->threads[lane->n_threads], NULL, lane_main, lane);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&lane->threads[lane->n_threads], NULL, lane_main, lane);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r == 0)
 		lane->n_threads++;
-	return -r;
+	return r;
 }
 
 /* Return: 0 or negative errno; the node is still the caller's then. */

@@ -22,4 +22,6 @@ src_util_libutil_la_SOURCES = \
 	src/util/spin.h \
 	src/util/text.c \
 	src/util/text.h \
+	src/util/thread.c \
+	src/util/thread.h \
 	$(NULL)
