@@ -268,3 +268,25 @@ kill_worker_and_wait()
 	kill -KILL "$old"
 	wait_until 20 test_has_other_worker "$old" || fail "no heir after kill -9 of worker $old"
 }
+
+# kill_workers_under N SECONDS PROGRAM - run the program, which says when it has put
+# something; from then on kill N workers, one every SECONDS; the program must end well
+kill_workers_under()
+{
+	local most=$1 every=$2 kills=0 player
+	"$3" >"$TEST_DIR/out" 2>&1 &
+	player=$!
+	wait_until 60 test_has_put || fail "nothing was put: $(cat "$TEST_DIR/out")"
+	while [ $kills -lt "$most" ] && is_running $player; do
+		sleep "$every"
+		kill_worker_and_wait
+		kills=$((kills + 1))
+	done
+	wait $player || fail "after $kills kills: $(cat "$TEST_DIR/out")"
+	cat "$TEST_DIR/out"
+}
+
+test_has_put()
+{
+	grep -q put "$TEST_DIR/out"
+}

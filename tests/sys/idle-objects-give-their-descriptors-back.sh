@@ -6,15 +6,4 @@
 requires_no_wrapper
 
 start_broker --capacity=512MiB --max_descriptors=1100
-"$top_builddir/tests/sys/idle-objects" >"$TEST_DIR/out" 2>&1 &
-player=$!
-has_put() { grep -q put "$TEST_DIR/out"; }
-wait_until 60 has_put || fail "nothing was put: $(cat "$TEST_DIR/out")"
-kills=0
-while [ $kills -lt 3 ] && is_running $player; do
-	sleep 0.1
-	kill_worker_and_wait
-	kills=$((kills + 1))
-done
-wait $player || fail "after $kills kills: $(cat "$TEST_DIR/out")"
-cat "$TEST_DIR/out"
+kill_workers_under 3 0.1 "$top_builddir/tests/sys/idle-objects"
