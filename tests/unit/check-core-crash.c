@@ -840,21 +840,7 @@ int main(void)
 		a_worker_that_dies_between_the_steps_of_an_end_leaves_the_rest_to_its_heir,
 		the_fork_of_a_client_is_finished_by_the_heir,
 	};
-	Suite *suite = suite_create("core-crash");
-	TCase *tcase = tcase_create("crash");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 120);
-	tcase_add_checked_fixture(tcase, fresh_world, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	tcase_add_loop_test(tcase, a_crash_at_any_store_leaves_the_state_of_some_commit, 0,
-		ARRAY_SIZE(events));
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return world_suite_and_loop("core-crash", tests, ARRAY_SIZE(tests), fresh_world,
+		a_crash_at_any_store_leaves_the_state_of_some_commit, ARRAY_SIZE(events));
 }

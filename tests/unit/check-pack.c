@@ -914,21 +914,7 @@ int main(void)
 		the_hand_of_a_uid_keeps_no_other_waiting,
 		an_heir_finds_small_objects_where_they_are,
 	};
-	Suite *suite = suite_create("pack");
-	TCase *tcase = tcase_create("pack");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 120);
-	tcase_add_checked_fixture(tcase, fresh_world, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	tcase_add_loop_test(tcase, a_crash_at_any_store_leaves_each_object_in_one_place, 0,
-		ARRAY_SIZE(events));
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return world_suite_and_loop("pack", tests, ARRAY_SIZE(tests), fresh_world,
+		a_crash_at_any_store_leaves_each_object_in_one_place, ARRAY_SIZE(events));
 }

@@ -548,21 +548,29 @@ uint64_t counter(struct world *world, const char *key)
 	return number;
 }
 
-int world_suite(const char *name, const TTest *const *tests, size_t n, void (*setup)(void))
+int world_suite_and_loop(const char *name, const TTest *const *tests, size_t n,
+	void (*setup)(void), const TTest *loop, size_t n_loop)
 {
 	Suite *suite = suite_create(name);
 	TCase *tcase = tcase_create("rules");
 	SRunner *runner;
 	int failed;
 
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, n_loop ? 120 : 60);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(tcase, tests[i]);
+	if (n_loop)
+		tcase_add_loop_test(tcase, loop, 0, (int)n_loop);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int world_suite(const char *name, const TTest *const *tests, size_t n, void (*setup)(void))
+{
+	return world_suite_and_loop(name, tests, n, setup, NULL, 0);
 }

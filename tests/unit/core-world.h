@@ -110,5 +110,8 @@ uint64_t counter_as(struct world *world, uint32_t conn, const char *key);
 
 /* Run these tests, each after setup().  Return: main()'s. */
 int world_suite(const char *name, const TTest *const *tests, size_t n, void (*setup)(void));
+/* The same, and one more n_loop times, with _i from 0 on. */
+int world_suite_and_loop(const char *name, const TTest *const *tests, size_t n,
+	void (*setup)(void), const TTest *loop, size_t n_loop);
 
 #endif

@@ -75,13 +75,10 @@ tests_unit_check_ds_SOURCES = tests/unit/check-ds.c
 tests_unit_check_ds_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_ds_LDADD = src/ds/libds.la $(CHECK_LIBS)
 
+core_world = tests/unit/core-world.c tests/unit/core-world.h
 check_PROGRAMS += tests/unit/check-core tests/unit/check-core-crash
 TESTS += tests/unit/check-core tests/unit/check-core-crash
-tests_unit_check_core_SOURCES = \
-	tests/unit/check-core.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_core_SOURCES = tests/unit/check-core.c $(core_world)
 tests_unit_check_core_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_LDADD = \
 	src/core/libcore.la \
@@ -93,79 +90,47 @@ tests_unit_check_core_LDADD = \
 
 check_PROGRAMS += tests/unit/check-accounts
 TESTS += tests/unit/check-accounts
-tests_unit_check_accounts_SOURCES = \
-	tests/unit/check-accounts.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_accounts_SOURCES = tests/unit/check-accounts.c $(core_world)
 tests_unit_check_accounts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_accounts_LDADD = $(tests_unit_check_core_LDADD)
 
 check_PROGRAMS += tests/unit/check-pack
 TESTS += tests/unit/check-pack
-tests_unit_check_pack_SOURCES = \
-	tests/unit/check-pack.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_pack_SOURCES = tests/unit/check-pack.c $(core_world)
 tests_unit_check_pack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_pack_LDADD = $(tests_unit_check_core_LDADD)
 
 check_PROGRAMS += tests/unit/check-attributes
 TESTS += tests/unit/check-attributes
-tests_unit_check_attributes_SOURCES = \
-	tests/unit/check-attributes.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_attributes_SOURCES = tests/unit/check-attributes.c $(core_world)
 tests_unit_check_attributes_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_attributes_LDADD = $(tests_unit_check_core_LDADD)
 
 check_PROGRAMS += tests/unit/check-core-references
 TESTS += tests/unit/check-core-references
-tests_unit_check_core_references_SOURCES = \
-	tests/unit/check-core-references.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_core_references_SOURCES = tests/unit/check-core-references.c $(core_world)
 tests_unit_check_core_references_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_references_LDADD = $(tests_unit_check_core_LDADD)
 
 check_PROGRAMS += tests/unit/check-core-room
 TESTS += tests/unit/check-core-room
-tests_unit_check_core_room_SOURCES = \
-	tests/unit/check-core-room.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_core_room_SOURCES = tests/unit/check-core-room.c $(core_world)
 tests_unit_check_core_room_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_room_LDADD = $(tests_unit_check_core_LDADD)
 
 check_PROGRAMS += tests/unit/check-core-queue
 TESTS += tests/unit/check-core-queue
-tests_unit_check_core_queue_SOURCES = \
-	tests/unit/check-core-queue.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_core_queue_SOURCES = tests/unit/check-core-queue.c $(core_world)
 tests_unit_check_core_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_queue_LDADD = $(tests_unit_check_core_LDADD)
 
 check_PROGRAMS += tests/unit/check-core-events
 TESTS += tests/unit/check-core-events
-tests_unit_check_core_events_SOURCES = \
-	tests/unit/check-core-events.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_core_events_SOURCES = tests/unit/check-core-events.c $(core_world)
 tests_unit_check_core_events_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_events_LDADD = $(tests_unit_check_core_LDADD)
 
-tests_unit_check_core_crash_SOURCES = \
-	tests/unit/check-core-crash.c \
-	tests/unit/core-world.c \
-	tests/unit/core-world.h \
-	$(NULL)
+tests_unit_check_core_crash_SOURCES = tests/unit/check-core-crash.c $(core_world)
 tests_unit_check_core_crash_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_core_crash_LDADD = $(tests_unit_check_core_LDADD)
 
